@@ -1,0 +1,171 @@
+"""What a codec is: a frozen spec, `encode` to a target, `decode` whole or by region.
+
+The two kinds, and what flows through them:
+
+    Pixels       -> Codec.encode          -> Encoded.bitstream -> Codec.decode          -> Pixels
+    source bytes -> FileCodec.encode_file -> bitstream         -> FileCodec.decode_file -> bytes
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Literal, Protocol, Self, TypeAlias, runtime_checkable
+
+import numpy as np
+import numpy.typing as npt
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from glassplate.codecs.errors import DeviceError
+
+Pixels: TypeAlias = npt.NDArray[np.uint8]
+"""One picture: (height, width, channels), 8 bit, channels 1 (grey) or 3 (RGB)."""
+
+Device: TypeAlias = Literal["auto", "cpu", "cuda"]
+
+
+class Target(BaseModel):
+    """What an encoded picture has to reach. At most one of the three; none: the codec's default.
+
+    quality: the codec's own scale, 0 (smallest) to 100 (best).
+    psnr: at least this many dB over all channels of the 8-bit picture.
+    max_bpp: at most this many bits per pixel, container included.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    quality: float | None = Field(default=None, ge=0, le=100)
+    psnr: float | None = Field(default=None, gt=0, le=100)
+    max_bpp: float | None = Field(default=None, gt=0, le=64)
+
+    @model_validator(mode="after")
+    def _one_at_most(self) -> Self:
+        named = [n for n in ("quality", "psnr", "max_bpp") if getattr(self, n) is not None]
+        if len(named) > 1:
+            raise ValueError(f"choose one of quality, psnr, max_bpp; got {', '.join(named)}")
+        return self
+
+    def __str__(self) -> str:
+        for name, value in self.model_dump(exclude_none=True).items():
+            return f"{name}={value:g}"
+        return "default"
+
+
+class Region(BaseModel):
+    """A rectangle in pixels of the upright picture: left, top, width, height."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    x: int = Field(ge=0)
+    y: int = Field(ge=0)
+    width: int = Field(gt=0)
+    height: int = Field(gt=0)
+
+
+@dataclass(frozen=True)
+class CodecSpec:
+    """Everything that decides how a codec writes and reads its bitstreams.
+
+    params are the JSON-able fields of the codec's frozen config; weights_sha256 names the
+    weight file, for codecs that have one.
+    """
+
+    name: str
+    version: int = 1
+    params: Mapping[str, Any] = field(default_factory=dict)
+    weights_sha256: str | None = None
+
+    def to_json(self) -> str:
+        """Canonical JSON: sorted keys, no spaces."""
+        document = {
+            "name": self.name,
+            "version": self.version,
+            "params": dict(self.params),
+            "weights_sha256": self.weights_sha256,
+        }
+        return json.dumps(document, sort_keys=True, separators=(",", ":"))
+
+    @classmethod
+    def from_json(cls, text: str | bytes) -> CodecSpec:
+        """Inverse of `to_json`. Raises ValueError or TypeError on anything else."""
+        return cls(**json.loads(text))
+
+    @property
+    def fingerprint(self) -> str:
+        """sha256 (hex) of the canonical JSON. Bitstreams carry its first 8 bytes."""
+        return hashlib.sha256(self.to_json().encode()).hexdigest()
+
+
+@dataclass(frozen=True)
+class Encoded:
+    """One encoded picture.
+
+    bitstream: a whole container (see `bitstream`); everything needed to decode, given the spec.
+    quality: the setting on the codec's 0-100 scale that was used.
+    latent: where the codec is about latents, the tensor (C, h, w), else None.
+    """
+
+    bitstream: bytes
+    quality: float
+    latent: npt.NDArray[np.generic] | None = None
+
+
+@runtime_checkable
+class Codec(Protocol):
+    """A codec of pixels. Implementations are cheap to build and hold no per-picture state."""
+
+    spec: CodecSpec
+
+    def refuses(self, width: int, height: int, channels: int) -> str | None:
+        """Why a picture of this shape cannot be held (one clause), or None if it can."""
+        ...
+
+    def encode(self, images: Sequence[Pixels], target: Target) -> list[Encoded]:
+        """Encode pictures of any sizes. Raises EncodeError, UnsupportedImageError."""
+        ...
+
+    def decode(self, bitstreams: Sequence[bytes], region: Region | None = None) -> list[Pixels]:
+        """Decode whole pictures, or the same region of each. Raises BitstreamError."""
+        ...
+
+
+@runtime_checkable
+class FileCodec(Protocol):
+    """A bit-exact tier: the source file comes back byte for byte."""
+
+    spec: CodecSpec
+
+    def refuses_file(self, data: bytes) -> str | None:
+        """Why these bytes cannot be held (one clause), or None if they can."""
+        ...
+
+    def encode_file(self, data: bytes) -> bytes:
+        """Source bytes to a container. Raises EncodeError."""
+        ...
+
+    def decode_file(self, bitstream: bytes) -> bytes:
+        """The source bytes, exactly. Raises BitstreamError."""
+        ...
+
+
+def crop(image: Pixels, region: Region | None) -> Pixels:
+    """The region of a (H, W, C) picture, clipped to it; the picture itself for None."""
+    if region is None:
+        return image
+    part = image[region.y : region.y + region.height, region.x : region.x + region.width]
+    return np.ascontiguousarray(part)
+
+
+def resolve_device(device: Device) -> str:
+    """'cpu' or 'cuda'. Raises DeviceError if a GPU is asked for by name and is not there."""
+    if device == "cpu":
+        return "cpu"
+    import torch  # heavy; most commands never need it
+
+    if torch.cuda.is_available():
+        return "cuda"
+    if device == "cuda":
+        raise DeviceError("no CUDA device is available", "Use --device cpu or --device auto.")
+    return "cpu"

@@ -1,0 +1,83 @@
+"""Codecs by name. Classes are imported on first use, so that listing names costs nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel, ValidationError
+
+from glassplate.codecs.base import Codec, CodecSpec, Device, FileCodec
+from glassplate.codecs.errors import ConfigError, UnknownCodecError, WeightsError
+
+_CLASSES: dict[str, str] = {
+    "avif": "glassplate.codecs.classical:AvifCodec",
+    "htj2k": "glassplate.codecs.classical:Htj2kCodec",
+    "jp2": "glassplate.codecs.classical:Jp2Codec",
+    "jpeg": "glassplate.codecs.classical:JpegCodec",
+    "jxl": "glassplate.codecs.classical:JxlCodec",
+    "jxl-jpeg": "glassplate.codecs.exact:JxlJpegCodec",
+    "original": "glassplate.codecs.exact:OriginalCodec",
+    "svd": "glassplate.codecs.svd:SvdCodec",
+    "webp": "glassplate.codecs.classical:WebpCodec",
+}
+"""name -> 'module:class'. A class has a `Config` (frozen pydantic model) and the constructor
+`(config, device, weights)`, weights being a folder or file, None for the shipped ones."""
+
+
+def register(name: str, target: str) -> None:
+    """Make a codec known under a name; target is 'module:class', importable in every worker."""
+    _CLASSES[name] = target
+
+
+def codec_names() -> list[str]:
+    """All registered names, sorted."""
+    return sorted(_CLASSES)
+
+
+def codec_class(name: str) -> Any:
+    """The class behind a name. Raises UnknownCodecError."""
+    if name not in _CLASSES:
+        raise UnknownCodecError(f"no codec named {name!r}", f"Known: {', '.join(codec_names())}.")
+    module, attribute = _CLASSES[name].split(":")
+    return getattr(import_module(module), attribute)
+
+
+def get_codec(
+    name: str,
+    *,
+    device: Device = "auto",
+    weights: Path | None = None,
+    options: Mapping[str, Any] | None = None,
+) -> Codec | FileCodec:
+    """Build a codec. Raises UnknownCodecError, ConfigError, DeviceError, WeightsError."""
+    cls = codec_class(name)
+    config_class: type[BaseModel] = cls.Config
+    try:
+        config = config_class.model_validate(dict(options or {}), strict=False)
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(str(part) for part in first["loc"]) or "options"
+        known = ", ".join(config_class.model_fields) or "none"
+        raise ConfigError(
+            f"{where}: {first['msg']}", f"Options of this codec: {known}.", f"codec {name}"
+        ) from error
+    codec: Codec | FileCodec = cls(config, device, weights)
+    return codec
+
+
+def codec_from_spec(
+    spec: CodecSpec, *, device: Device = "auto", weights: Path | None = None
+) -> Codec | FileCodec:
+    """Rebuild the codec that wrote an archive. Raises WeightsError if the weights differ."""
+    codec = get_codec(spec.name, device=device, weights=weights, options=spec.params)
+    if codec.spec.weights_sha256 != spec.weights_sha256:
+        raise WeightsError(
+            f"the weights at hand are {codec.spec.weights_sha256}, the archive needs "
+            f"{spec.weights_sha256}",
+            "Give the archive's own models folder.",
+            f"codec {spec.name}",
+        )
+    return codec

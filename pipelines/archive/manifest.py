@@ -1,0 +1,128 @@
+"""Snapshots: what an archive holds, as numbered manifests that are created once and never changed.
+
+    _manifests/00000007.json = {"checksum": sha256 of the rest, canonical, "snapshot": {...}}
+
+The exclusive creation of the next number is the only commit. A manifest whose checksum does not
+hold was never committed: readers fall back to the one before.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from typing import Any, Self
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from glassplate.pipelines.archive.schema import SCHEMA_VERSION
+from glassplate.pipelines.errors import ManifestError
+
+FORMAT_VERSION = 1
+
+
+class _Frozen(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class FileEntry(_Frozen):
+    """One immutable file, path relative to the archive's root."""
+
+    path: str
+    rows: int = Field(ge=0)
+    bytes: int = Field(ge=0)
+    sha256: str = Field(pattern=r"^[0-9a-f]{64}$")
+
+
+class ShardEntry(_Frozen):
+    """The files that one shard of inputs became. `images` has one row for every input."""
+
+    images: FileEntry
+    bitstreams: FileEntry | None = None
+    latents: FileEntry | None = None
+
+    def files(self) -> list[FileEntry]:
+        """The files that exist, catalogue first."""
+        return [f for f in (self.images, self.bitstreams, self.latents) if f is not None]
+
+
+class Ledger(_Frozen):
+    """Counts of one run. `unchanged` inputs were in the archive already and get no new row."""
+
+    inputs: int = 0
+    encoded: int = 0
+    kept: int = 0
+    skipped: int = 0
+    failed: int = 0
+    unchanged: int = 0
+    source_bytes: int = 0
+    stored_bytes: int = 0
+
+    def adds_up(self) -> bool:
+        """inputs == encoded + kept + skipped + failed, unchanged ones counted as skipped."""
+        done = self.encoded + self.kept + self.skipped + self.failed
+        return self.inputs == done and self.unchanged <= self.skipped
+
+    def __add__(self, other: Ledger) -> Ledger:
+        mine, theirs = self.model_dump(), other.model_dump()
+        return Ledger(**{name: mine[name] + theirs[name] for name in mine})
+
+
+class RunEntry(_Frozen):
+    """One run that committed: its id, UTC times (ISO 8601), options and ledger."""
+
+    run_id: str
+    started: str
+    finished: str
+    options: dict[str, Any]
+    ledger: Ledger
+
+
+class Snapshot(_Frozen):
+    """The whole state of an archive after a commit.
+
+    shards are only ever appended, so a shard's position is a stable number; the index files
+    (newest last) map ids and source names to (shard, row).
+    codecs maps fingerprint -> codec name; the specs and weights lie in models/<fingerprint>/.
+    """
+
+    format_version: int = FORMAT_VERSION
+    schema_version: int = SCHEMA_VERSION
+    number: int = Field(ge=1)
+    parent: int | None = None
+    shards: tuple[ShardEntry, ...] = ()
+    id_index: tuple[FileEntry, ...] = ()
+    name_index: tuple[FileEntry, ...] = ()
+    codecs: dict[str, str] = Field(default_factory=dict)
+    models: tuple[FileEntry, ...] = ()
+    run: RunEntry
+
+    def to_bytes(self) -> bytes:
+        """Checksummed JSON."""
+        snapshot = self.model_dump(mode="json", exclude_none=True)
+        checksum = hashlib.sha256(_canonical(snapshot)).hexdigest()
+        return _canonical({"checksum": checksum, "snapshot": snapshot})
+
+    @classmethod
+    def from_bytes(cls, data: bytes, subject: str = "manifest") -> Self:
+        """Parse and check. Raises ManifestError if truncated, damaged or too new."""
+        try:
+            document = json.loads(data)
+            body, checksum = document["snapshot"], document["checksum"]
+        except (ValueError, KeyError, TypeError) as error:
+            raise ManifestError("truncated or not a manifest", subject=subject) from error
+        if hashlib.sha256(_canonical(body)).hexdigest() != checksum:
+            raise ManifestError("the checksum does not hold", subject=subject)
+        if body.get("format_version", 0) > FORMAT_VERSION:
+            raise ManifestError(
+                f"archive format {body['format_version']} is not known",
+                "Read it with a newer Glassplate.",
+                subject,
+            )
+        try:
+            return cls.model_validate(body)
+        except ValidationError as error:
+            raise ManifestError(str(error), subject=subject) from error
+
+
+def _canonical(document: object) -> bytes:
+    return json.dumps(document, sort_keys=True, separators=(",", ":")).encode()

@@ -1,0 +1,143 @@
+"""The pinned Parquet schemas of format version 1, and the row types behind them.
+
+Each field's meaning is its Arrow metadata, so that `schema.field("bpp").metadata` answers in any
+reader and the data dictionary in the README is printed from here. Columns are only ever added, at
+the end, with a new version.
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import Any, Literal
+
+import pyarrow as pa
+
+SCHEMA_VERSION = 1
+EMBEDDING_SIZE = 96
+
+Status = Literal["encoded", "kept", "skipped", "failed"]
+
+
+def _field(name: str, kind: pa.DataType, meaning: str, *, nullable: bool = True) -> pa.Field:
+    return pa.field(name, kind, nullable=nullable, metadata={"meaning": meaning})
+
+
+def _schema(table: str, fields: list[pa.Field]) -> pa.Schema:
+    version = {"glassplate.table": table, "glassplate.schema_version": str(SCHEMA_VERSION)}
+    return pa.schema(fields, metadata=version)
+
+
+IMAGES = _schema(
+    "images",
+    [
+        _field("image_id", pa.string(), "sha256 (hex) of the source bytes; null if unread"),
+        _field("source_uri", pa.string(), "where the picture was read from", nullable=False),
+        _field("name", pa.string(), "path below the source's root, with /", nullable=False),
+        _field("source_version", pa.string(), "size and time or etag at planning", nullable=False),
+        _field("status", pa.string(), "encoded | kept | skipped | failed", nullable=False),
+        _field("reason", pa.string(), "why kept or skipped: a stable word or clause"),
+        _field("codec", pa.string(), "codec of the bitstream"),
+        _field("codec_fingerprint", pa.string(), "sha256 (hex) of the codec's spec"),
+        _field("bit_exact", pa.bool_(), "the source file comes back byte for byte"),
+        _field("target", pa.string(), "the quality that was asked for"),
+        _field("quality", pa.float32(), "the codec's setting that was used, 0-100"),
+        _field("format", pa.string(), "source format, as Pillow names it"),
+        _field("mode", pa.string(), "source pixel mode, as Pillow names it"),
+        _field("width", pa.int32(), "pixels, upright"),
+        _field("height", pa.int32(), "pixels, upright"),
+        _field("orientation", pa.int8(), "EXIF orientation of the source, 1-8; applied once"),
+        _field("source_bytes", pa.int64(), "size of the source file"),
+        _field("stored_bytes", pa.int64(), "bitstream and metadata as stored"),
+        _field("bpp", pa.float32(), "8 x bitstream bytes / (width x height), container included"),
+        _field("psnr", pa.float32(), "dB, decoded against source, all channels; inf if equal"),
+        _field("ms_ssim", pa.float32(), "MS-SSIM of the decoded picture; null below 161 pixels"),
+        _field("verified", pa.bool_(), "decoded again and measured before the commit"),
+        _field("error_stage", pa.string(), "list | read | decode | encode | verify"),
+        _field("error_code", pa.string(), "stable code of the error"),
+        _field("error_message", pa.string(), "subject, cause and fix"),
+        _field("bitstream_row", pa.int32(), "row in this shard's bitstreams file; null: none"),
+    ],
+)
+
+BITSTREAMS = _schema(
+    "bitstreams",
+    [
+        _field("image_id", pa.string(), "sha256 (hex) of the source bytes", nullable=False),
+        _field("bitstream", pa.binary(), "self-describing container", nullable=False),
+        _field("icc_profile", pa.binary(), "ICC profile of the source"),
+        _field("exif", pa.binary(), "EXIF block of the source, orientation reset to 1"),
+        _field("xmp", pa.binary(), "XMP packet of the source"),
+    ],
+)
+
+LATENTS = _schema(
+    "latents",
+    [
+        _field("image_id", pa.string(), "sha256 (hex) of the source bytes", nullable=False),
+        _field("latent", pa.binary(), "C-order, little-endian; null if the codec has none"),
+        _field("shape", pa.list_(pa.int32()), "shape of the latent, channels first"),
+        _field("dtype", pa.string(), "numpy name of the latent's type"),
+        _field("embedding", pa.list_(pa.float16(), EMBEDDING_SIZE), "unit vector for search"),
+    ],
+)
+
+TABLES = {"images": IMAGES, "bitstreams": BITSTREAMS, "latents": LATENTS}
+
+
+@dataclass(frozen=True)
+class ImageRow:
+    """One row of the catalogue and ledger; fields as in `IMAGES`."""
+
+    source_uri: str
+    name: str
+    source_version: str
+    status: Status
+    image_id: str | None = None
+    reason: str | None = None
+    codec: str | None = None
+    codec_fingerprint: str | None = None
+    bit_exact: bool | None = None
+    target: str | None = None
+    quality: float | None = None
+    format: str | None = None
+    mode: str | None = None
+    width: int | None = None
+    height: int | None = None
+    orientation: int | None = None
+    source_bytes: int | None = None
+    stored_bytes: int | None = None
+    bpp: float | None = None
+    psnr: float | None = None
+    ms_ssim: float | None = None
+    verified: bool | None = None
+    error_stage: str | None = None
+    error_code: str | None = None
+    error_message: str | None = None
+    bitstream_row: int | None = None
+
+
+@dataclass(frozen=True)
+class BitstreamRow:
+    """One stored bitstream with the metadata blocks of its source; fields as in `BITSTREAMS`."""
+
+    image_id: str
+    bitstream: bytes
+    icc_profile: bytes | None = None
+    exif: bytes | None = None
+    xmp: bytes | None = None
+
+
+@dataclass(frozen=True)
+class LatentRow:
+    """One latent and embedding; fields as in `LATENTS`."""
+
+    image_id: str
+    latent: bytes | None = None
+    shape: list[int] | None = None
+    dtype: str | None = None
+    embedding: list[float] | None = None
+
+
+def to_table(rows: list[Any], schema: pa.Schema) -> pa.Table:
+    """Dataclass rows to a table of exactly this schema."""
+    return pa.Table.from_pylist([asdict(row) for row in rows], schema=schema)

@@ -1,0 +1,60 @@
+"""The options of one compression run, validated once, then passed down unchanged."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from typing import Annotated, Any
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+
+from glassplate.codecs import Target
+from glassplate.codecs.base import Device
+
+DEFAULT_MAX_PIXELS = 200_000_000
+"""About 600 MB of RGB; larger pictures fail with `too-many-pixels` unless asked for."""
+
+
+def parse_fraction(value: object) -> object:
+    """'1%' or '0.01' or 0.01 -> 0.01; anything else is left for pydantic to refuse."""
+    if isinstance(value, str) and (match := re.fullmatch(r"\s*([\d.]+)\s*%\s*", value)):
+        return float(match[1]) / 100
+    return value
+
+
+Fraction = Annotated[float, BeforeValidator(parse_fraction), Field(ge=0, le=1)]
+
+
+class CompressConfig(BaseModel):
+    """What to compress, how, and when to stop. SOURCE and ARCHIVE are fsspec URLs or paths."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    source: str
+    archive: str
+    codec: str = "jxl"
+    codec_options: dict[str, Any] = Field(default_factory=dict)
+    target: Target = Target()
+    workers: int = Field(default=1, ge=1, le=256)
+    device: Device = "auto"
+    retry_failed: bool = False
+    max_failures: Fraction = 0.25
+    max_pixels: int = Field(default=DEFAULT_MAX_PIXELS, ge=1)
+    verify_fraction: Fraction = 1.0
+    latents: bool = True
+
+    def encode_fingerprint(self) -> str:
+        """sha256 over the options that decide the bytes of a shard (not where, nor how fast)."""
+        options = self.model_dump(
+            mode="json",
+            include={
+                "codec",
+                "codec_options",
+                "target",
+                "max_pixels",
+                "verify_fraction",
+                "latents",
+            },
+        )
+        return hashlib.sha256(json.dumps(options, sort_keys=True).encode()).hexdigest()

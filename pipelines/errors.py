@@ -1,0 +1,51 @@
+"""Errors of archives and runs, on top of the codecs' (see `glassplate.codecs.errors`)."""
+
+from glassplate.codecs.errors import GlassplateError
+
+
+class SourceError(GlassplateError):
+    """The source collection cannot be listed."""
+
+    code = "bad-source"
+
+
+class ArchiveError(GlassplateError):
+    """The archive cannot be opened or written."""
+
+    code = "bad-archive"
+
+
+class ManifestError(ArchiveError):
+    """A manifest is truncated, damaged, or of a format that we do not know."""
+
+    code = "bad-manifest"
+
+
+class CommitConflictError(ArchiveError):
+    """Another writer committed a snapshot while this run was going on."""
+
+    code = "commit-conflict"
+
+
+class NotFoundError(GlassplateError):
+    """No picture with this id or source name is in the snapshot."""
+
+    code = "not-found"
+
+
+class ShardDamagedError(ArchiveError):
+    """A Parquet file of the archive is missing or damaged."""
+
+    code = "shard-damaged"
+
+
+class TooManyFailuresError(GlassplateError):
+    """The failure gate stopped a run before its commit."""
+
+    code = "too-many-failures"
+
+
+class LedgerError(GlassplateError):
+    """The ledger does not add up: a bug, and a reason not to commit."""
+
+    code = "ledger"
