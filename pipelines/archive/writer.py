@@ -1,0 +1,202 @@
+"""Writing the files of one shard: pinned schemas, small row groups, page checksums, a mark at last.
+
+    _staging/<key>/images.parquet, bitstreams.parquet, latents.parquet, then done.json
+
+A staged shard counts only if its mark is there and its files still have the bytes that the mark
+names; anything else is written again. The same rows give the same bytes.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import IO, Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from glassplate.pipelines.archive.manifest import FileEntry, Ledger, ShardEntry
+from glassplate.pipelines.archive.schema import (
+    TABLES,
+    BitstreamRow,
+    ImageRow,
+    LatentRow,
+    to_table,
+)
+from glassplate.pipelines.archive.store import Store
+from glassplate.pipelines.errors import ShardDamagedError
+
+logger = logging.getLogger(__name__)
+
+STAGING = "_staging"
+ROW_GROUP_BYTES = 2 << 20
+ROW_GROUP_ROWS = {"images": 4096, "bitstreams": 64, "latents": 512}
+
+_BLOBS = ("bitstream", "latent", "embedding.list.element")  # entropy-coded or near to it
+_OPTIONS: dict[str, dict[str, Any]] = {
+    "images": {},
+    "bitstreams": {"use_dictionary": ["icc_profile"], "write_statistics": ["image_id"]},
+    "latents": {"use_dictionary": ["dtype"], "write_statistics": ["image_id"]},
+}
+
+
+class StagedShard(BaseModel):
+    """One shard, written and checked, not yet published; paths are those in staging."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    key: str
+    entry: ShardEntry
+    ledger: Ledger
+    codecs: dict[str, str]
+
+
+def stage_shard(
+    store: Store,
+    key: str,
+    images: Sequence[ImageRow],
+    bitstreams: Sequence[BitstreamRow],
+    latents: Sequence[LatentRow],
+) -> StagedShard:
+    """Write the rows of one shard in the order given, read them back, and set the mark.
+
+    Empty bitstreams or latents make no file. Raises ShardDamagedError if what was read back is
+    not what was written, OSError if the file system refuses.
+    """
+    folder = f"{STAGING}/{key}"
+    files = {
+        table: _write(store, f"{folder}/{table}.parquet", table, rows)
+        for table, rows in (("images", images), ("bitstreams", bitstreams), ("latents", latents))
+        if rows or table == "images"
+    }
+    staged = StagedShard(
+        key=key,
+        entry=ShardEntry(**files),
+        ledger=ledger_of(images),
+        codecs={r.codec_fingerprint: r.codec for r in images if r.codec_fingerprint and r.codec},
+    )
+    store.write(f"{folder}/done.json", staged.model_dump_json(exclude_none=True).encode())
+    return staged
+
+
+def load_staged(store: Store, key: str) -> StagedShard | None:
+    """The staged shard of this key if it is whole and sound, else None."""
+    mark = f"{STAGING}/{key}/done.json"
+    try:
+        staged = StagedShard.model_validate_json(store.read(mark))
+        for file in staged.entry.files():
+            if store.digest(file.path) != (file.bytes, file.sha256):
+                logger.warning("%s: staged bytes have changed; the shard is redone", file.path)
+                return None
+    except FileNotFoundError:
+        return None
+    except ValidationError:
+        logger.warning("%s: not a staging mark; the shard is redone", mark)
+        return None
+    return staged
+
+
+def ledger_of(images: Sequence[ImageRow]) -> Ledger:
+    """Count the rows of one shard by what became of them."""
+    counts = {"encoded": 0, "kept": 0, "skipped": 0, "failed": 0}
+    for row in images:
+        counts[row.status] += 1
+    return Ledger(
+        inputs=len(images),
+        **counts,
+        source_bytes=sum(row.source_bytes or 0 for row in images),
+        stored_bytes=sum(row.stored_bytes or 0 for row in images),
+    )
+
+
+def open_parquet(store: Store, path: str, *, checksums: bool = True) -> pq.ParquetFile:
+    """Open one Parquet file; damaged pages raise OSError when read, unless told otherwise."""
+    return pq.ParquetFile(store.open(path), page_checksum_verification=checksums)
+
+
+def _write(store: Store, path: str, table: str, rows: Sequence[Any]) -> FileEntry:
+    schema = TABLES[table]
+    with store.create(path) as file:
+        sink = _HashingSink(file)
+        with pq.ParquetWriter(sink, schema, **_writer_options(table, schema)) as writer:
+            for group in _row_groups(table, rows):
+                writer.write_table(to_table(group, schema), row_group_size=len(group) or None)
+    entry = FileEntry(path=path, rows=len(rows), bytes=sink.size, sha256=sink.digest.hexdigest())
+    _read_back(store, entry)
+    return entry
+
+
+def _writer_options(table: str, schema: pa.Schema) -> dict[str, Any]:
+    columns = [_leaf(field) for field in schema]
+    return {
+        "compression": {name: "none" if name in _BLOBS else "zstd" for name in columns},
+        "write_page_checksum": True,
+        **_OPTIONS[table],
+    }
+
+
+def _leaf(field: pa.Field) -> str:
+    """The name of a field's one Parquet column."""
+    nested = pa.types.is_list(field.type) or pa.types.is_fixed_size_list(field.type)
+    return f"{field.name}.list.element" if nested else str(field.name)
+
+
+def _row_groups(table: str, rows: Sequence[Any]) -> Iterator[list[Any]]:
+    """Cut rows so that one picture can be read without much around it; [] for no rows at all."""
+    group: list[Any] = []
+    size = 0
+    for row in rows:
+        group.append(row)
+        size += _blob_bytes(row)
+        if size >= ROW_GROUP_BYTES or len(group) == ROW_GROUP_ROWS[table]:
+            yield group
+            group, size = [], 0
+    if group or not rows:
+        yield group
+
+
+def _blob_bytes(row: ImageRow | BitstreamRow | LatentRow) -> int:
+    if isinstance(row, BitstreamRow):
+        return sum(len(blob or b"") for blob in (row.bitstream, row.icc_profile, row.exif, row.xmp))
+    return len(row.latent or b"") if isinstance(row, LatentRow) else 0
+
+
+def _read_back(store: Store, entry: FileEntry) -> None:
+    """Raises ShardDamagedError unless the file system gives back every page and byte."""
+    try:
+        with open_parquet(store, entry.path) as file:
+            rows = sum(file.read_row_group(group).num_rows for group in range(file.num_row_groups))
+    except (OSError, pa.ArrowException) as error:
+        raise ShardDamagedError(
+            f"cannot be read back: {error}", "Check the disk.", entry.path
+        ) from error
+    if rows != entry.rows or store.digest(entry.path) != (entry.bytes, entry.sha256):
+        raise ShardDamagedError(
+            "other bytes were read back than were written", "Check the disk.", entry.path
+        )
+
+
+@dataclass
+class _HashingSink:
+    """A file that hashes what passes through it on its way to the file system."""
+
+    file: IO[bytes]
+
+    def __post_init__(self) -> None:
+        self.digest = hashlib.sha256()
+        self.size = 0
+        self.closed = False
+
+    def write(self, data: bytes) -> int:
+        self.digest.update(data)
+        self.size += memoryview(data).nbytes
+        return self.file.write(data)
+
+    def tell(self) -> int:
+        return self.size
+
+    def flush(self) -> None:
+        self.file.flush()
