@@ -16,7 +16,7 @@ class ArchiveError(GlassplateError):
 
 
 class ManifestError(ArchiveError):
-    """A manifest is truncated, damaged, or of a format that we do not know."""
+    """A manifest is truncated or damaged."""
 
     code = "bad-manifest"
 

@@ -1,6 +1,6 @@
 """Snapshots: what an archive holds, as numbered manifests that are created once and never changed.
 
-    _manifests/00000007.json = {"checksum": sha256 of the rest, canonical, "snapshot": {...}}
+    _manifests/00000007.json = {"checksum":"<sha256 of the snapshot's bytes>","snapshot":{...}}
 
 The exclusive creation of the next number is the only commit. A manifest whose checksum does not
 hold was never committed: readers fall back to the one before.
@@ -15,9 +15,10 @@ from typing import Any, Self
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from glassplate.pipelines.archive.schema import SCHEMA_VERSION
-from glassplate.pipelines.errors import ManifestError
+from glassplate.pipelines.errors import ArchiveError, ManifestError
 
 FORMAT_VERSION = 1
+_HEAD, _BODY = b'{"checksum":"', b'","snapshot":'
 
 
 class _Frozen(BaseModel):
@@ -77,6 +78,12 @@ class RunEntry(_Frozen):
     ledger: Ledger
 
 
+class _Version(BaseModel):
+    """The one field that every future format keeps."""
+
+    format_version: int
+
+
 class Snapshot(_Frozen):
     """The whole state of an archive after a commit.
 
@@ -99,30 +106,31 @@ class Snapshot(_Frozen):
     def to_bytes(self) -> bytes:
         """Checksummed JSON."""
         snapshot = self.model_dump(mode="json", exclude_none=True)
-        checksum = hashlib.sha256(_canonical(snapshot)).hexdigest()
-        return _canonical({"checksum": checksum, "snapshot": snapshot})
+        body = json.dumps(snapshot, sort_keys=True, separators=(",", ":")).encode()
+        return _frame(hashlib.sha256(body).hexdigest(), body)
 
     @classmethod
     def from_bytes(cls, data: bytes, subject: str = "manifest") -> Self:
-        """Parse and check. Raises ManifestError if truncated, damaged or too new."""
+        """Parse and check. Raises ManifestError if truncated or damaged.
+
+        A format that is too new raises a plain ArchiveError: falling back to an older snapshot
+        would hide pictures.
+        """
+        body = data[len(_HEAD) + 64 + len(_BODY) : -1]
+        if data != _frame(hashlib.sha256(body).hexdigest(), body):
+            raise ManifestError("truncated, damaged, or not a manifest", subject=subject)
         try:
-            document = json.loads(data)
-            body, checksum = document["snapshot"], document["checksum"]
-        except (ValueError, KeyError, TypeError) as error:
-            raise ManifestError("truncated or not a manifest", subject=subject) from error
-        if hashlib.sha256(_canonical(body)).hexdigest() != checksum:
-            raise ManifestError("the checksum does not hold", subject=subject)
-        if body.get("format_version", 0) > FORMAT_VERSION:
-            raise ManifestError(
-                f"archive format {body['format_version']} is not known",
-                "Read it with a newer Glassplate.",
-                subject,
-            )
-        try:
-            return cls.model_validate(body)
+            version = _Version.model_validate_json(body).format_version
+            if version > FORMAT_VERSION:
+                raise ArchiveError(
+                    f"archive format {version} is not known",
+                    "Read it with a newer Glassplate.",
+                    subject,
+                )
+            return cls.model_validate_json(body)
         except ValidationError as error:
             raise ManifestError(str(error), subject=subject) from error
 
 
-def _canonical(document: object) -> bytes:
-    return json.dumps(document, sort_keys=True, separators=(",", ":")).encode()
+def _frame(checksum: str, body: bytes) -> bytes:
+    return _HEAD + checksum.encode() + _BODY + body + b"}"
