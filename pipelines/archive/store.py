@@ -87,7 +87,10 @@ class Store:
         _sync_folder(target.parent)
 
     def link(self, source: str, target: str) -> None:
-        """Give a file a second name: a hard link where there are any, else a copy."""
+        """Give a file a second name: a hard link where there are any, else a copy.
+
+        A target that exists is left as it is: published names are content hashes.
+        """
         if not self.is_local:
             self.filesystem.cp_file(self.path(source), self.path(target))
             return
@@ -96,7 +99,7 @@ class Store:
         try:
             os.link(self.path(source), place)
         except FileExistsError:
-            raise
+            return
         except OSError:
             with self.create(target) as sink, self.open(source) as origin:
                 shutil.copyfileobj(origin, sink, _CHUNK)

@@ -1,0 +1,176 @@
+"""Committing a run to an archive: publish, write the next manifest, sweep.
+
+    staged files -> linked to images/run=<run>/<sha256>.parquet ... -> indexes, models
+      -> exclusive creation of _manifests/<n>.json   (the commit)
+      -> staging and orphans deleted
+
+A process that dies anywhere before the commit leaves the last snapshot as it was, and its staged
+shards for the next run to pick up.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Sequence
+
+from glassplate.codecs import CodecSpec
+from glassplate.pipelines.archive.index import Entries, append_segment, shard_entries
+from glassplate.pipelines.archive.manifest import (
+    FileEntry,
+    Ledger,
+    RunEntry,
+    ShardEntry,
+    Snapshot,
+)
+from glassplate.pipelines.archive.snapshots import (
+    create_archive,
+    current_snapshot,
+    manifest_numbers,
+    manifest_path,
+)
+from glassplate.pipelines.archive.store import Store
+from glassplate.pipelines.archive.sweep import RUN_FOLDERS, orphans, runs_of, stale, sweep
+from glassplate.pipelines.archive.writer import StagedShard, open_parquet
+from glassplate.pipelines.errors import ArchiveError, CommitConflictError, LedgerError
+
+__all__ = ["commit_run", "create_archive", "current_snapshot"]
+
+_INDEXED = ["image_id", "source_uri", "name", "bitstream_row"]
+
+
+def commit_run(
+    store: Store,
+    base: Snapshot | None,
+    staged: Sequence[StagedShard],
+    run: RunEntry,
+    codec_specs: Iterable[CodecSpec],
+) -> Snapshot:
+    """Publish staged shards and commit them on top of `base`, all or nothing.
+
+    Args:
+        base: The snapshot that the run was planned on.
+        staged: The run's shards, in the order in which they get their numbers.
+        run: Id, times, options and the whole run's ledger.
+        codec_specs: Specs of the codecs that wrote the shards.
+
+    Raises CommitConflictError if another run committed since `base`; LedgerError if the ledger
+    is not the sum of the shards' and the unchanged; ArchiveError if a codec's spec is missing.
+    The staged shards stay for another try.
+    """
+    _check_ledger(staged, run.ledger)
+    _check_base(store, base)
+    if base and run.run_id in runs_of(base):
+        raise ArchiveError("a run of this id has committed", "Nothing was changed.", run.run_id)
+    left_over = orphans(store, base, run.run_id)
+    number = max(manifest_numbers(store), default=0) + 1
+    snapshot = _publish(store, base, number, staged, run, list(codec_specs))
+    try:
+        _check_base(store, base)
+        _create_manifest(store, snapshot)
+    except CommitConflictError:
+        for folder in RUN_FOLDERS:
+            store.delete(f"{folder}/run={run.run_id}")
+        raise
+    sweep(store, [*left_over, *stale(store, staged)])
+    return snapshot
+
+
+def _publish(
+    store: Store,
+    base: Snapshot | None,
+    number: int,
+    staged: Sequence[StagedShard],
+    run: RunEntry,
+    specs: Sequence[CodecSpec],
+) -> Snapshot:
+    """Put all files where readers will look, and say so in a snapshot that is not yet written."""
+    first = len(base.shards) if base else 0
+    ids: list[Entries] = []
+    names: list[Entries] = []
+    for shard, one in enumerate(staged, first):
+        with open_parquet(store, one.entry.images.path) as file:
+            for entries, into in zip(
+                shard_entries(file.read(_INDEXED), shard), (ids, names), strict=True
+            ):
+                into.append(entries)
+    index = f"_index/run={run.run_id}"
+    codecs = (base.codecs if base else {}) | {k: v for one in staged for k, v in one.codecs.items()}
+    return Snapshot(
+        number=number,
+        parent=base.number if base else None,
+        shards=(base.shards if base else ())
+        + tuple(_publish_shard(store, one.entry, run.run_id) for one in staged),
+        id_index=append_segment(store, base.id_index if base else (), ids, f"{index}/id.parquet"),
+        name_index=append_segment(
+            store, base.name_index if base else (), names, f"{index}/name.parquet"
+        ),
+        codecs=codecs,
+        models=_write_models(store, base.models if base else (), codecs, specs),
+        run=run,
+    )
+
+
+def _publish_shard(store: Store, entry: ShardEntry, run_id: str) -> ShardEntry:
+    def publish(table: str, file: FileEntry) -> FileEntry:
+        path = f"{table}/run={run_id}/{file.sha256}.parquet"
+        store.link(file.path, path)
+        return file.model_copy(update={"path": path})
+
+    files = {table: getattr(entry, table) for table in ShardEntry.model_fields}
+    return ShardEntry(**{table: publish(table, file) for table, file in files.items() if file})
+
+
+def _create_manifest(store: Store, snapshot: Snapshot) -> None:
+    """The commit. An object store may retry a write that had gone through: look before failing."""
+    path, data = manifest_path(snapshot.number), snapshot.to_bytes()
+    try:
+        store.create_exclusive(path, data)
+    except FileExistsError as error:
+        if store.read(path) != data:
+            raise _conflict(store) from error
+
+
+def _write_models(
+    store: Store, known: Sequence[FileEntry], codecs: dict[str, str], specs: Sequence[CodecSpec]
+) -> tuple[FileEntry, ...]:
+    """Write the spec of every codec that is not in the archive yet. Names are content hashes."""
+    models = {file.path: file for file in known}
+    by_fingerprint = {spec.fingerprint: spec for spec in specs}
+    for fingerprint, name in sorted(codecs.items()):
+        path = f"models/{fingerprint}/codec.json"
+        if path in models:
+            continue
+        if fingerprint not in by_fingerprint:
+            raise ArchiveError(f"the spec of codec {name!r} is not at hand", subject=fingerprint)
+        data = by_fingerprint[fingerprint].to_json().encode()
+        store.write(path, data)
+        digest = hashlib.sha256(data).hexdigest()
+        models[path] = FileEntry(path=path, rows=0, bytes=len(data), sha256=digest)
+    return tuple(models[path] for path in sorted(models))
+
+
+def _check_ledger(staged: Sequence[StagedShard], ledger: Ledger) -> None:
+    unchanged = Ledger(
+        inputs=ledger.unchanged, skipped=ledger.unchanged, unchanged=ledger.unchanged
+    )
+    total = sum((one.ledger for one in staged), unchanged)
+    sizes = {"source_bytes", "stored_bytes"}
+    if not ledger.adds_up() or total.model_dump(exclude=sizes) != ledger.model_dump(exclude=sizes):
+        raise LedgerError(
+            f"the run counts {ledger}, its shards and the unchanged make {total}",
+            "Nothing was committed; please report this.",
+        )
+
+
+def _check_base(store: Store, base: Snapshot | None) -> None:
+    current = current_snapshot(store)
+    if (current and current.number) != (base and base.number):
+        raise _conflict(store)
+
+
+def _conflict(store: Store) -> CommitConflictError:
+    return CommitConflictError(
+        "another run committed to this archive in the meantime",
+        "Nothing was changed. Run again: finished work is picked up from staging.",
+        store.url,
+    )

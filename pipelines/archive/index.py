@@ -1,0 +1,147 @@
+"""From an image id or a source name to (shard, row) without scanning the catalogue.
+
+    _index/run=<run>/id.parquet     key = first 8 bytes of the image id; rows with a bitstream
+    _index/run=<run>/name.parquet   key = first 8 bytes of sha256(text), for the uri and the name
+
+Entries are sorted by key in small row groups, so a lookup reads a footer and one row group. Each
+commit adds one segment, merged with those before it while they are not twice as large: a few
+segments, and every entry is rewritten a logarithmic number of times. Equal keys stay in the order
+of their commits. A key only nominates rows: the reader compares with the catalogue.
+"""
+
+from __future__ import annotations
+
+import bisect
+import hashlib
+import io
+from collections.abc import Sequence
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from glassplate.pipelines.archive.manifest import FileEntry
+from glassplate.pipelines.archive.store import Store
+from glassplate.pipelines.archive.writer import open_parquet
+
+ENTRY = np.dtype([("key", "<u8"), ("shard", "<i4"), ("row", "<i4")])
+Entries = npt.NDArray[np.void]
+"""(n,) structured `ENTRY`: key, shard number in the snapshot, row in the shard's images file."""
+
+_ROW_GROUP = 8192
+_SCHEMA = pa.schema(
+    [
+        pa.field("key", pa.uint64(), nullable=False),
+        pa.field("shard", pa.int32(), nullable=False),
+        pa.field("row", pa.int32(), nullable=False),
+    ]
+)
+
+
+def id_keys(prefix: str) -> tuple[int, int]:
+    """Lowest and highest key of the ids that start with these hex digits."""
+    return int(prefix[:16].ljust(16, "0"), 16), int(prefix[:16].ljust(16, "f"), 16)
+
+
+def text_key(text: str) -> int:
+    """Key of a source uri or name."""
+    digest = hashlib.sha256(text.encode("utf-8", "surrogatepass")).digest()
+    return int.from_bytes(digest[:8], "big")
+
+
+def shard_entries(catalogue: pa.Table, shard: int) -> tuple[Entries, Entries]:
+    """Id and name entries of one shard, from its image_id, source_uri, name, bitstream_row."""
+    ids, names = [], []
+    for row, image in enumerate(catalogue.to_pylist()):
+        if image["bitstream_row"] is not None:
+            ids.append((id_keys(image["image_id"])[0], shard, row))
+        for text in {image["source_uri"], image["name"]}:
+            names.append((text_key(text), shard, row))
+    return np.array(ids, ENTRY), np.array(names, ENTRY)
+
+
+def append_segment(
+    store: Store, segments: Sequence[FileEntry], new: Sequence[Entries], path: str
+) -> tuple[FileEntry, ...]:
+    """Write the new entries, merged with the last segments where due, to a new file.
+
+    Returns the segments that now make the index, newest last.
+    """
+    kept, parts = list(segments), list(new)
+    rows = sum(len(part) for part in parts)
+    while kept and kept[-1].rows < 2 * rows:
+        rows += kept[-1].rows
+        parts.insert(0, _read_all(store, kept.pop().path))
+    if not rows:
+        return tuple(kept)
+    entries = np.concatenate(parts)
+    entries = entries[np.argsort(entries["key"], kind="stable")]
+    table = pa.table([pa.array(entries[name]) for name in _SCHEMA.names], schema=_SCHEMA)
+    sink = io.BytesIO()
+    pq.write_table(
+        table,
+        sink,
+        row_group_size=_ROW_GROUP,
+        compression="none",  # keys are hashes
+        use_dictionary=False,
+        write_statistics=["key"],
+        write_page_checksum=True,
+    )
+    data = sink.getvalue()
+    store.write(path, data)
+    digest = hashlib.sha256(data).hexdigest()
+    return (*kept, FileEntry(path=path, rows=rows, bytes=len(data), sha256=digest))
+
+
+class Index:
+    """Lookups over the segments of one snapshot. Footers are read once."""
+
+    def __init__(self, store: Store, segments: Sequence[FileEntry]) -> None:
+        self._store = store
+        self._segments = segments
+        self._files: dict[str, pq.ParquetFile] = {}
+
+    def find(self, low: int, high: int) -> list[tuple[int, int]]:
+        """(shard, row) of every entry with low <= key <= high, newest first.
+
+        Raises OSError, FileNotFoundError or pa.ArrowException on damaged index files.
+        """
+        found: list[tuple[int, int]] = []
+        for segment in reversed(self._segments):
+            entries = self._matching(self._open(segment.path), low, high)
+            found += [(int(e["shard"]), int(e["row"])) for e in entries]
+        return sorted(found, reverse=True)
+
+    def _open(self, path: str) -> pq.ParquetFile:
+        if path not in self._files:
+            self._files[path] = open_parquet(self._store, path)
+        return self._files[path]
+
+    @staticmethod
+    def _matching(file: pq.ParquetFile, low: int, high: int) -> Entries:
+        def key_range(group: int) -> tuple[int, int]:
+            statistics = file.metadata.row_group(group).column(0).statistics
+            return statistics.min, statistics.max
+
+        first = bisect.bisect_left(
+            range(file.num_row_groups), low, key=lambda group: key_range(group)[1]
+        )
+        parts = [np.empty(0, ENTRY)]
+        for group in range(first, file.num_row_groups):
+            if key_range(group)[0] > high:
+                break
+            entries = _to_entries(file.read_row_group(group))
+            parts.append(entries[(entries["key"] >= low) & (entries["key"] <= high)])
+        return np.concatenate(parts)
+
+
+def _read_all(store: Store, path: str) -> Entries:
+    return _to_entries(open_parquet(store, path).read())
+
+
+def _to_entries(table: pa.Table) -> Entries:
+    entries = np.empty(table.num_rows, ENTRY)
+    for name in _SCHEMA.names:
+        entries[name] = table[name].to_numpy()
+    return entries

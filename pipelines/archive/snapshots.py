@@ -1,0 +1,92 @@
+"""An archive's identity and its snapshots: creating, recognising, numbering, reading."""
+
+from __future__ import annotations
+
+import json
+import logging
+import re
+import uuid
+from datetime import UTC, datetime
+
+from glassplate.pipelines.archive.manifest import FORMAT_VERSION, Snapshot
+from glassplate.pipelines.archive.store import Store
+from glassplate.pipelines.errors import ArchiveError, ManifestError
+
+logger = logging.getLogger(__name__)
+
+IDENTITY = "archive.json"
+MANIFESTS = "_manifests"
+
+
+def create_archive(store: Store) -> None:
+    """Make an empty archive; one that is there already is opened.
+
+    Raises ArchiveError if the place holds something else.
+    """
+    identity = {
+        "format": "glassplate-archive",
+        "version": FORMAT_VERSION,
+        "id": str(uuid.uuid4()),
+        "created": datetime.now(UTC).isoformat(timespec="seconds"),
+    }
+    strangers = [name for name in store.list("") if not name.startswith(".")]
+    if strangers and IDENTITY not in strangers:
+        raise ArchiveError(
+            f"the folder is not empty and not an archive (it holds {strangers[0]!r})",
+            "Choose an empty or new folder.",
+            store.url,
+        )
+    try:
+        store.create_exclusive(IDENTITY, json.dumps(identity, indent=1).encode())
+    except FileExistsError:
+        check_archive(store)
+
+
+def check_archive(store: Store) -> None:
+    """Raises ArchiveError unless the store holds an archive of a format that we know."""
+    fix = "Give the folder that holds archive.json, or make one with `glassplate compress`."
+    try:
+        identity = json.loads(store.read(IDENTITY))
+        version = identity["version"] if identity["format"] == "glassplate-archive" else None
+    except FileNotFoundError:
+        raise ArchiveError("not an archive (no archive.json)", fix, store.url) from None
+    except (ValueError, KeyError, TypeError) as error:
+        raise ArchiveError("archive.json cannot be read", fix, store.url) from error
+    if version != FORMAT_VERSION:
+        raise ArchiveError(
+            f"archive format {version} is not known", "Read it with a newer Glassplate.", store.url
+        )
+
+
+def manifest_path(number: int) -> str:
+    """Where the manifest of a snapshot lies."""
+    return f"{MANIFESTS}/{number:08d}.json"
+
+
+def manifest_numbers(store: Store) -> list[int]:
+    """Numbers of all manifests that exist, ascending."""
+    names = (re.fullmatch(r"(\d{8,})\.json", name) for name in store.list(MANIFESTS))
+    return sorted(int(match[1]) for match in names if match)
+
+
+def read_snapshot(store: Store, number: int) -> Snapshot:
+    """One snapshot by number. Raises ManifestError, FileNotFoundError."""
+    path = manifest_path(number)
+    return Snapshot.from_bytes(store.read(path), subject=path)
+
+
+def current_snapshot(store: Store) -> Snapshot | None:
+    """The newest valid snapshot; None in an empty archive.
+
+    Damaged manifests are passed over with a warning. Raises ArchiveError if there are only
+    damaged ones, or a newer format.
+    """
+    numbers = manifest_numbers(store)
+    for number in reversed(numbers):
+        try:
+            return read_snapshot(store, number)
+        except ManifestError as error:
+            logger.warning("%s; falling back to the snapshot before", error)
+    if numbers:
+        raise ArchiveError("every manifest is damaged", "Restore _manifests.", store.url)
+    return None
