@@ -1,0 +1,174 @@
+"""One small file for every odd input that we promise to handle, and what has to become of it."""
+
+from __future__ import annotations
+
+import io
+import struct
+import zlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import skimage
+from PIL import Image, ImageCms, TiffImagePlugin
+
+ORIENTATION = 0x0112
+XMP = b'<x:xmpmeta xmlns:x="adobe:ns:meta/"><rdf:Description tiff:Orientation="1"/></x:xmpmeta>'
+PHOTOS = Path(skimage.__file__).parent / "data"
+
+
+@dataclass(frozen=True)
+class Odd:
+    """A file and what its row has to say: the status, and the reason or error code."""
+
+    name: str
+    data: bytes
+    status: str
+    why: str | None = None
+
+
+def photo(width: int = 96, height: int = 64, left: int = 200, top: int = 80) -> Image.Image:
+    """A crop of a real photograph."""
+    with Image.open(PHOTOS / "astronaut.png") as image:
+        return image.convert("RGB").crop((left, top, left + width, top + height))
+
+
+def save(image: Image.Image, kind: str, **options: Any) -> bytes:
+    buffer = io.BytesIO()
+    image.save(buffer, kind, **options)
+    return buffer.getvalue()
+
+
+def exif(orientation: int, comment: bytes = b"") -> bytes:
+    block = Image.Exif()
+    block[ORIENTATION] = orientation
+    block[0x010F] = "Plate camera"
+    if comment:
+        block.get_ifd(0x8769)[0x9286] = comment
+    return block.tobytes()
+
+
+def png(width: int, height: int, depth: int, colour: int, raw: bytes) -> bytes:
+    """A PNG from its parts, which may be as wrong as a test needs."""
+    header = struct.pack(">IIBBBBB", width, height, depth, colour, 0, 0, 0)
+    chunks = [(b"IHDR", header), (b"IDAT", zlib.compress(raw)), (b"IEND", b"")]
+    body = b"".join(
+        struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+        for kind, data in chunks
+    )
+    return b"\x89PNG\r\n\x1a\n" + body
+
+
+def frames(count: int = 3) -> list[Image.Image]:
+    return [photo(48, 32, left=100 + 60 * i) for i in range(count)]
+
+
+def animation(kind: str, **options: Any) -> bytes:
+    first, *rest = frames()
+    return save(first, kind, save_all=True, append_images=rest, duration=100, **options)
+
+
+def flip(data: bytes, position: int) -> bytes:
+    return data[:position] + bytes([data[position] ^ 0x55]) + data[position + 1 :]
+
+
+def damaged() -> Iterator[Odd]:
+    """What cannot be archived: each costs one row."""
+    jpeg, plain = save(photo(), "JPEG", quality=90), save(photo(), "PNG")
+    yield Odd("empty.jpg", b"", "failed", "not-an-image")
+    yield Odd("text.jpg", b"Dear diary, this is no picture.\n" * 9, "failed", "not-an-image")
+    yield Odd("truncated.jpg", jpeg[: len(jpeg) // 2], "failed", "damaged-image")
+    yield Odd("header-only.jpg", jpeg[:20], "failed", "damaged-image")
+    yield Odd("truncated.png", plain[: len(plain) // 2], "failed", "damaged-image")
+    yield Odd("header-crc.png", flip(plain, 30), "failed", "damaged-image")
+    yield Odd("data-crc.png", flip(plain, len(plain) - 14), "failed", "damaged-image")
+    yield Odd("data.png", flip(plain, len(plain) // 2), "failed", "damaged-image")
+    yield Odd("truncated.tif", save(photo(), "TIFF")[:-4000], "failed", "damaged-image")
+    yield Odd("truncated.webp", save(photo(), "WEBP")[:-500], "failed", "damaged-image")
+    yield Odd("truncated.gif", animation("GIF")[:-900], "failed", "damaged-image")
+    bomb = png(50_000, 50_000, 1, 0, b"\0" * 100_000)
+    yield Odd("bomb.png", bomb, "failed", "too-many-pixels")
+    yield Odd("notes.txt", b"Dear diary, this is no picture.\n", "skipped", "not-an-image")
+    yield Odd("Thumbs.db", b"\xd0\xcf\x11\xe0" + bytes(60), "skipped", "not-an-image")
+    yield Odd("README", b"", "skipped", "not-an-image")
+
+
+def kept() -> Iterator[Odd]:
+    """What a pixel codec does not hold: stored bit-exactly, with the reason."""
+    image = photo()
+    deep = np.asarray(image.convert("L")).astype(np.uint16) * 257 + 3
+    rgb16 = np.asarray(image).astype(">u2") * 257 + 3
+    rows = b"".join(b"\0" + row.tobytes() for row in rgb16)
+    alpha = image.copy()
+    alpha.putalpha(Image.linear_gradient("L").resize(image.size))
+    palette = image.quantize(64)
+    yield Odd("cmyk.jpg", save(image.convert("CMYK"), "JPEG"), "kept", "cmyk")
+    yield Odd("cmyk.tif", save(image.convert("CMYK"), "TIFF"), "kept", "cmyk")
+    yield Odd("16-bit.png", save(Image.fromarray(deep), "PNG"), "kept", "16-bit")
+    yield Odd("16-bit-rgb.png", png(96, 64, 16, 2, rows), "kept", "16-bit")
+    yield Odd("16-bit.tif", save(Image.fromarray(deep), "TIFF"), "kept", "16-bit")
+    yield Odd("16-bit.jp2", save(Image.fromarray(deep), "JPEG2000"), "kept", "16-bit")
+    yield Odd("16-bit.pgm", b"P5\n96 64\n65535\n" + deep.astype(">u2").tobytes(), "kept", "16-bit")
+    grey = np.asarray(image.convert("L")).astype(np.float32) / 255
+    yield Odd("float.tif", save(Image.fromarray(grey), "TIFF"), "kept", "float")
+    yield Odd("alpha.png", save(alpha, "PNG"), "kept", "alpha")
+    yield Odd("alpha.webp", save(alpha, "WEBP"), "kept", "alpha")
+    yield Odd("grey-alpha.png", save(alpha.convert("LA"), "PNG"), "kept", "alpha")
+    yield Odd("rgb-key.png", save(image, "PNG", transparency=(0, 0, 0)), "kept", "alpha")
+    yield Odd("palette.png", save(palette, "PNG", transparency=0), "kept", "palette-alpha")
+    yield Odd("palette.gif", save(palette, "GIF", transparency=0), "kept", "palette-alpha")
+    yield Odd("bilevel.png", save(image.convert("1"), "PNG"), "kept", "bilevel")
+    yield Odd("lab.tif", save(image.convert("LAB"), "TIFF"), "kept", "colour-space")
+    yield Odd("animated.gif", animation("GIF"), "kept", "animation")
+    yield Odd("animated.webp", animation("WEBP"), "kept", "animation")
+    yield Odd("animated.png", animation("PNG"), "kept", "animation")
+    yield Odd("pages.tif", animation("TIFF"), "kept", "multi-page")
+    yield Odd("pages.mpo.jpg", animation("MPO"), "kept", "multi-picture")
+    yield Odd("raw.nef", camera_raw(), "kept", "multi-page")
+    yield Odd("photo.jxl", b"\xff\x0a" + bytes(40), "kept", "unsupported-format")
+    heic = b"\0\0\0\x18ftypheic\0\0\0\0mif1heic" + bytes(40)
+    yield Odd("photo.heic", heic, "kept", "unsupported-format")
+
+
+def camera_raw() -> bytes:
+    """A TIFF as cameras write it: a thumbnail first, the picture in a sub-directory."""
+    tags = TiffImagePlugin.ImageFileDirectory_v2()
+    tags[330] = 8
+    tags.tagtype[330] = 4
+    return save(photo(48, 32), "TIFF", tiffinfo=tags)
+
+
+def encodable() -> Iterator[Odd]:
+    """What a pixel codec holds, with odd sizes, metadata or names."""
+    image = photo(160, 128)
+    profile = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+    for value in range(1, 9):
+        shifted = photo(160, 128, left=100 + 20 * value)
+        data = save(shifted, "JPEG", quality=98, exif=exif(value))
+        yield Odd(f"orientation-{value}.jpg", data, "encoded")
+    yield Odd("icc.jpg", save(image, "JPEG", quality=97, icc_profile=profile), "encoded")
+    broken = b"not a profile" * 20
+    yield Odd("broken-icc.png", save(image, "PNG", icc_profile=broken), "encoded")
+    huge = exif(6, b"ASCII\0\0\0" + b"h" * 60_000)
+    yield Odd(
+        "huge-exif.jpg", save(photo(512, 420, 0, 0), "JPEG", quality=99, exif=huge), "encoded"
+    )
+    wrong = b"Exif\0\0II*\0\xff\xff\xff\xffbroken"
+    yield Odd("broken-exif.jpg", save(image, "JPEG", quality=96, exif=wrong), "encoded")
+    turned = XMP.replace(b'"1"', b'"3"')
+    yield Odd("xmp.jpg", save(image, "JPEG", quality=95, xmp=turned), "encoded")
+    yield Odd("grey.png", save(image.convert("L"), "PNG"), "encoded")
+    yield Odd("palette-opaque.png", save(photo(160, 120).quantize(200), "PNG"), "encoded")
+    yield Odd("photo.tif", save(photo(160, 121), "TIFF", compression="tiff_lzw"), "encoded")
+    yield Odd("photo.bmp", save(photo(160, 122), "BMP"), "encoded")
+    yield Odd("photo.ppm", save(photo(160, 123), "PPM"), "encoded")
+    yield Odd("photo.webp", save(photo(160, 124), "WEBP", lossless=True), "encoded")
+    yield Odd("photo.avif", save(photo(160, 125), "AVIF", quality=100), "encoded")
+    yield Odd("photo.jp2", save(photo(160, 126), "JPEG2000"), "encoded")
+    yield Odd("no-extension", save(photo(160, 119), "PNG"), "encoded")
+    yield Odd("wrong-extension.txt", save(photo(160, 118), "PNG"), "encoded")
+    yield Odd("1x5000.bmp", save(photo(1, 400).resize((1, 5000)), "BMP"), "encoded")
+    for number, name in enumerate(["a b.png", "grün 写真.png", "new\nline.png", "100%41.png"]):
+        yield Odd(name, save(photo(160, 100 + number), "PNG"), "encoded")
