@@ -27,7 +27,10 @@ Fraction = Annotated[float, BeforeValidator(parse_fraction), Field(ge=0, le=1)]
 
 
 class CompressConfig(BaseModel):
-    """What to compress, how, and when to stop. SOURCE and ARCHIVE are fsspec URLs or paths."""
+    """What to compress, how, and when to stop. SOURCE and ARCHIVE are fsspec URLs or paths.
+
+    plugins: modules that every worker imports first; they `register` codecs of their own.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -43,6 +46,7 @@ class CompressConfig(BaseModel):
     max_pixels: int = Field(default=DEFAULT_MAX_PIXELS, ge=1)
     verify_fraction: Fraction = 1.0
     latents: bool = True
+    plugins: tuple[str, ...] = ()
 
     def encode_fingerprint(self) -> str:
         """sha256 over the options that decide the bytes of a shard (not where, nor how fast)."""
