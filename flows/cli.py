@@ -1,0 +1,67 @@
+"""The `glassplate` command: its table of commands, and the one place where errors end.
+
+Commands import what they need when they run, so that `--help` is quick.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import typer
+from typer.core import TyperGroup
+
+from glassplate.codecs.errors import GlassplateError
+from glassplate.flows import cli_archive, cli_compress, cli_report
+from glassplate.flows.exit_codes import MEANING, ExitCode, exit_code_of
+from glassplate.flows.options import output_of
+
+EPILOG = "\n\n".join(["Exit codes:", *(f"{code.value}: {text}" for code, text in MEANING.items())])
+
+
+class _Commands(TyperGroup):
+    """Turns typed errors into one line and an exit code; a bug keeps its traceback."""
+
+    def invoke(self, ctx: Any) -> Any:
+        try:
+            return super().invoke(ctx)
+        except GlassplateError as error:
+            output_of(ctx).error(error)
+            raise typer.Exit(exit_code_of(error)) from error
+        except KeyboardInterrupt as error:
+            output_of(ctx).failure("interrupted", "interrupted; the next run goes on from there")
+            raise typer.Exit(ExitCode.INTERRUPTED) from error
+        except BrokenPipeError:
+            raise
+        except OSError as error:
+            output_of(ctx).failure("os-error", str(error))
+            raise typer.Exit(ExitCode.ERROR) from error
+
+
+app = typer.Typer(
+    name="glassplate",
+    help="Shrink an image collection into one queryable Parquet archive; get every picture back.",
+    epilog=EPILOG,
+    cls=_Commands,
+    no_args_is_help=True,
+    rich_markup_mode="markdown",
+    pretty_exceptions_enable=False,
+    add_completion=False,
+)
+
+app.command()(cli_compress.compress)
+app.command()(cli_compress.plan)
+app.command(name="list")(cli_archive.list_pictures)
+app.command()(cli_archive.query)
+app.command()(cli_archive.info)
+app.command()(cli_archive.get)
+app.command()(cli_archive.extract)
+app.command()(cli_archive.verify)
+app.command()(cli_archive.stats)
+app.command()(cli_report.codecs)
+app.command()(cli_report.report)
+app.command()(cli_report.sample)
+
+
+def main() -> None:
+    """Entry point of the console script."""
+    app()

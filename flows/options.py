@@ -1,0 +1,159 @@
+"""Command-line values: shared option types, and the texts that people write in them.
+
+Ranges are checked in one place, the pydantic models of the pipelines; a refusal there comes back
+as a usage error that names the option.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from glassplate.codecs.base import Region
+from glassplate.codecs.errors import ConfigError
+from glassplate.flows.output import Output
+
+if TYPE_CHECKING:
+    from pydantic import ValidationError
+
+    from glassplate.pipelines.config import CompressConfig
+
+_OPTION_OF_FIELD = {
+    "source": "SOURCE",
+    "archive": "ARCHIVE",
+    "codec_options": "--codec-option",
+    "target": "--quality / --target-psnr / --max-bpp",
+    "target.quality": "--quality",
+    "target.psnr": "--target-psnr",
+    "target.max_bpp": "--max-bpp",
+    "verify_fraction": "--verify",
+}
+
+_SECONDS = {"s": 1, "m": 60, "min": 60, "h": 3600, "d": 86400}
+
+
+def _choose_output(context: typer.Context, as_json: bool) -> bool:
+    context.find_root().obj = Output(as_json=as_json)
+    return as_json
+
+
+SourceArgument = Annotated[
+    str,
+    typer.Argument(
+        metavar="SOURCE",
+        help="A directory, a glob, one file, or a .parquet/.csv list of URLs; any fsspec URL.",
+        show_default=False,
+    ),
+]
+ArchiveArgument = Annotated[
+    str,
+    typer.Argument(metavar="ARCHIVE", help="The archive: a directory or URL.", show_default=False),
+]
+JsonOption = Annotated[
+    bool,
+    typer.Option(
+        "--json", help="JSON lines on stdout and nothing else there.", callback=_choose_output
+    ),
+]
+WhereOption = Annotated[
+    str | None,
+    typer.Option(
+        "--where",
+        metavar="SQL",
+        help='A DuckDB condition over the catalogue: "width > 1000 and psnr < 32".',
+        show_default=False,
+    ),
+]
+DeviceOption = Annotated[
+    str,
+    typer.Option(
+        "--device",
+        metavar="auto|cpu|cuda",
+        help="Where codecs that use torch run; cuda without a GPU is an error.",
+    ),
+]
+
+
+def output_of(context: typer.Context) -> Output:
+    """The output that --json chose, or one for people."""
+    chosen = context.find_root().obj
+    return chosen if isinstance(chosen, Output) else Output()
+
+
+def compress_config(
+    *, quality: float | None, target_psnr: float | None, max_bpp: float | None, **fields: Any
+) -> CompressConfig:
+    """The options of a run. Raises ConfigError naming the option."""
+    from pydantic import ValidationError
+
+    from glassplate.pipelines.config import CompressConfig
+
+    target = {"quality": quality, "psnr": target_psnr, "max_bpp": max_bpp}
+    try:
+        return CompressConfig.model_validate({"target": target, **fields})
+    except ValidationError as error:
+        raise _usage_error(error) from error
+
+
+def _usage_error(error: ValidationError) -> ConfigError:
+    first = error.errors()[0]
+    parts = [str(part) for part in first["loc"]]
+    field = ".".join(parts)
+    known = _OPTION_OF_FIELD.get(field) or _OPTION_OF_FIELD.get(parts[0] if parts else "")
+    option = known or "--" + parts[0].replace("_", "-")
+    cause = first["msg"].removeprefix("Value error, ")
+    if isinstance(first["input"], str | int | float):
+        cause += f" (got {first['input']!r})"
+    return ConfigError(cause, "See --help.", option)
+
+
+def parse_codec_options(pairs: list[str]) -> dict[str, Any]:
+    """['factor=0.15'] -> {'factor': 0.15}. Values are JSON where they can be, else text."""
+    options: dict[str, Any] = {}
+    for pair in pairs:
+        name, equals, text = pair.partition("=")
+        if not (name and equals):
+            raise ConfigError(f"{pair!r} is not NAME=VALUE", subject="--codec-option")
+        try:
+            options[name.replace("-", "_")] = json.loads(text)
+        except ValueError:
+            options[name.replace("-", "_")] = text
+    return options
+
+
+def parse_region(text: str | None) -> Region | None:
+    """'x,y,w,h' in pixels of the upright picture."""
+    if text is None:
+        return None
+    if not re.fullmatch(r"\d{1,9}(,\d{1,9}){3}", text.replace(" ", "")):
+        raise ConfigError(f"{text!r} is not x,y,width,height", "For example 0,0,512,512.", "--region")
+    x, y, width, height = (int(part) for part in text.split(","))
+    if not (width and height):
+        raise ConfigError("the region is empty", subject="--region")
+    return Region(x=x, y=y, width=width, height=height)
+
+
+def parse_duration(text: str | None) -> float | None:
+    """'90s', '10m', '1.5h', or plain seconds -> seconds."""
+    if text is None:
+        return None
+    match = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*(s|m|min|h|d)?\s*", text)
+    if not match or float(match[1]) == 0:
+        raise ConfigError(f"{text!r} is not a duration", "For example 90s, 10m, 2h.", "--max-duration")
+    return float(match[1]) * _SECONDS[match[2] or "s"]
+
+
+def parse_subset(text: str | float) -> float:
+    """'5%' or '0.05' -> 0.05, in (0, 1]."""
+    from glassplate.pipelines.config import parse_fraction
+
+    try:
+        fraction = float(parse_fraction(text))  # type: ignore[arg-type]
+    except ValueError:
+        fraction = -1.0
+    if not 0 < fraction <= 1:
+        raise ConfigError(f"{text!r} is not a share of the archive", "For example 5%.", "--subset")
+    return fraction
