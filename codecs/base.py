@@ -97,6 +97,11 @@ class CodecSpec:
         """sha256 (hex) of the canonical JSON. Bitstreams carry its first 8 bytes."""
         return hashlib.sha256(self.to_json().encode()).hexdigest()
 
+    @property
+    def short_fingerprint(self) -> bytes:
+        """The first 8 bytes of the fingerprint, as containers carry it."""
+        return bytes.fromhex(self.fingerprint[:16])
+
 
 @dataclass(frozen=True)
 class Encoded:
@@ -151,9 +156,14 @@ class FileCodec(Protocol):
 
 
 def crop(image: Pixels, region: Region | None) -> Pixels:
-    """The region of a (H, W, C) picture, clipped to it; the picture itself for None."""
+    """The region of a (H, W, C) picture, clipped to it; the picture itself for None.
+
+    Raises ValueError for a region that lies outside the picture.
+    """
     if region is None:
         return image
+    if region.y >= image.shape[0] or region.x >= image.shape[1]:
+        raise ValueError(f"the region lies outside the {image.shape[1]} x {image.shape[0]} picture")
     part = image[region.y : region.y + region.height, region.x : region.x + region.width]
     return np.ascontiguousarray(part)
 

@@ -149,6 +149,24 @@ def unpack(data: bytes) -> Container:
     )
 
 
+def unpack_own(data: bytes, codec: str, fingerprint: bytes) -> Container:
+    """`unpack` for one codec. Raises BitstreamError if another one wrote the container.
+
+    The fingerprint has to match as well, also where other options would do for decoding: an archive
+    holds the spec of every codec that it used, so there is always a codec that matches.
+    """
+    container = unpack(data)
+    header = container.header
+    if (header.codec, header.fingerprint) != (codec, fingerprint):
+        raise BitstreamError(
+            f"written by {header.codec} {header.fingerprint.hex()}, not by {codec} "
+            f"{fingerprint.hex()}",
+            "Build the codec from the spec it was written with.",
+            "header",
+        )
+    return container
+
+
 def check_damage(data: bytes) -> None:
     """Check header and all payload CRCs without decoding. Raises BitstreamError."""
     container = unpack(data)

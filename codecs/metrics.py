@@ -12,7 +12,7 @@ from __future__ import annotations
 import itertools
 import math
 from collections.abc import Iterator
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -130,10 +130,10 @@ def _tensor(planes: Planes) -> torch.Tensor:
     return torch.from_numpy(planes.astype(np.float32)).permute(2, 0, 1)[None]
 
 
-def _halve(planes: Planes) -> Planes:
+def _halve(planes: npt.NDArray[Any]) -> Planes:
     """Mean of 2x2 blocks; an odd side is padded in front with zeros, as `pytorch_msssim` does."""
     height, width, channels = planes.shape
-    even: Planes = np.pad(planes, ((height % 2, 0), (width % 2, 0), (0, 0)))
+    even = np.pad(planes, ((height % 2, 0), (width % 2, 0), (0, 0)))
     rows = np.add(even[0::2], even[1::2], dtype=np.float32)
     pairs = rows.reshape(rows.shape[0], -1, 2, channels)
     halved: Planes = np.add(pairs[:, :, 0], pairs[:, :, 1]) * np.float32(0.25)
