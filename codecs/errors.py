@@ -64,6 +64,12 @@ class EncodeError(GlassplateError):
     code = "encode-failed"
 
 
+class TargetMissedError(EncodeError):
+    """No setting of the codec reaches the target on this picture."""
+
+    code = "target-missed"
+
+
 class BitstreamError(GlassplateError):
     """A bitstream is truncated, damaged, spliced or not ours."""
 

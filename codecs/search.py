@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from glassplate.codecs.base import Encoded, Pixels, Target
-from glassplate.codecs.errors import EncodeError
+from glassplate.codecs.errors import TargetMissedError
 from glassplate.codecs.metrics import psnr
 
 
@@ -20,7 +20,7 @@ def encode_to_target(
 
     psnr: the smallest whole-numbered quality that reaches it; max_bpp: the greatest that keeps to
     it; both by bisection, in at most seven encodings. Every candidate is measured, so the result
-    meets the target even where a codec is not monotone. Raises EncodeError if no candidate does.
+    meets the target even where a codec is not monotone. If none does: raises TargetMissedError.
     """
     if target.psnr is not None:
         wanted_psnr = target.psnr
@@ -35,7 +35,9 @@ def encode_to_target(
     else:
         return encode_at(default_quality if target.quality is None else target.quality)
     if best is None:
-        raise EncodeError(f"no quality setting reaches {target}", "Choose a less strict target.")
+        raise TargetMissedError(
+            f"no quality setting reaches {target}", "Choose a less strict target."
+        )
     return best
 
 
