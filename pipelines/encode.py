@@ -1,0 +1,161 @@
+"""One worker, one shard: references in, staged Parquet files out.
+
+    read -> sha256 -> pixels -> batches of one padded size -> encode -> decode again -> rows
+
+A pure function of the shard's plan and the options: run twice, it writes the same bytes. Pixels of
+one batch and the compressed bytes of one shard are all that is held.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Sequence
+
+from glassplate.codecs import FileCodec
+from glassplate.codecs.errors import (
+    GlassplateError,
+    NotAnImageError,
+    TargetMissedError,
+    UnsupportedImageError,
+)
+from glassplate.pipelines.archive.store import Store
+from glassplate.pipelines.archive.writer import StagedShard, load_staged, stage_shard
+from glassplate.pipelines.config import CompressConfig
+from glassplate.pipelines.formats import claims_to_be_a_picture
+from glassplate.pipelines.ingest import ingest
+from glassplate.pipelines.planning import ShardPlan
+from glassplate.pipelines.records import Job, bitstream_row, image_row
+from glassplate.pipelines.sources import SourceRef, read_source
+from glassplate.pipelines.tiers import Original, Tiers
+
+logger = logging.getLogger(__name__)
+
+BATCH_PIXELS = 1 << 24
+"""When the open batches hold this many pixels together, they are encoded."""
+
+_PADDING = 64
+_KEPT = (UnsupportedImageError, TargetMissedError)
+
+Batch = Sequence[Job]
+
+
+def encode_shard(
+    shard: ShardPlan, config: CompressConfig, tiers: Tiers | None = None
+) -> StagedShard:
+    """Encode one shard into staging, unless it lies there already, whole and sound.
+
+    A bad file costs its own row and nothing else. Raises OSError or ShardDamagedError if the
+    archive cannot be written.
+    """
+    store = Store(config.archive)
+    if staged := load_staged(store, shard.key):
+        return staged
+    jobs = encode_refs(shard.refs, config, tiers or Tiers(config))
+    stored = sorted((job for job in jobs if job.stored), key=lambda job: job.image_id or "")
+    places = {job.image_id: place for place, job in enumerate(stored)}
+    return stage_shard(
+        store,
+        shard.key,
+        [image_row(job, config, places.get(job.image_id) if job.stored else None) for job in jobs],
+        [bitstream_row(job) for job in stored],
+        [job.latent for job in stored if job.latent],
+    )
+
+
+def encode_refs(refs: Sequence[SourceRef], config: CompressConfig, tiers: Tiers) -> list[Job]:
+    """Encode references without writing anything. Raises nothing: every job has its outcome."""
+    jobs = [Job(ref) for ref in refs]
+    _Encoder(config, tiers).run(jobs)
+    return jobs
+
+
+class _Encoder:
+    """Takes the jobs of one shard through their stages."""
+
+    def __init__(self, config: CompressConfig, tiers: Tiers) -> None:
+        self.config = config
+        self.tiers = tiers
+        self.seen: dict[str, Job] = {}
+
+    def run(self, jobs: Batch) -> None:
+        for batch in self._batches(jobs):
+            self._attempt(batch, self._encode)
+            for job in batch:
+                job.drop_source()
+
+    def _batches(self, jobs: Batch) -> Iterator[list[Job]]:
+        """Load one by one; what is for the pixel codec comes out in batches of one padded size."""
+        batches: dict[tuple[int, ...], list[Job]] = defaultdict(list)
+        held = 0
+        for job in jobs:
+            if job.ref.outcome:
+                continue
+            self._attempt([job], self._load)
+            if not job.original:
+                continue
+            height, width, channels = job.pixels.shape
+            batches[-(-height // _PADDING), -(-width // _PADDING), channels].append(job)
+            held += height * width
+            if held >= BATCH_PIXELS:
+                yield from batches.values()
+                batches.clear()
+                held = 0
+        yield from batches.values()
+
+    def _attempt(self, batch: Batch, work: Callable[[Batch], None]) -> None:
+        """The boundary between one bad picture and the rest: whatever happens becomes a row."""
+        try:
+            work(batch)
+        except Exception as error:  # noqa: BLE001 (the one place where everything is caught)
+            if len(batch) > 1:
+                for job in batch:
+                    self._attempt([job], work)
+            elif isinstance(error, _KEPT):
+                reason = error.code
+                self._attempt(batch, lambda jobs: self._keep(jobs[0], reason))
+            else:
+                self._fail(batch[0], error)
+
+    def _load(self, batch: Batch) -> None:
+        (job,) = batch
+        data = read_source(job.ref)
+        job.image_id = hashlib.sha256(data).hexdigest()
+        job.first = self.seen.setdefault(job.image_id, job)
+        if job.first is not job:
+            return
+        job.stage = "decode"
+        job.picture = ingest(data, job.ref.uri, self.config.max_pixels)
+        job.original = Original(job.image_id, data, job.picture)
+        reason = self.tiers.keep_reason(job.picture)
+        if reason or isinstance(self.tiers.codec, FileCodec):
+            self._keep(job, reason)
+
+    def _keep(self, job: Job, reason: str | None) -> None:
+        job.stage = "encode"
+        assert job.original
+        job.finish(self.tiers.store_file(job.original, reason), latents=self.config.latents)
+        job.drop_source()
+
+    def _encode(self, batch: Batch) -> None:
+        originals = [job.original for job in batch if job.original]
+        for job in batch:
+            job.stage = "encode"
+        encoded = self.tiers.encode(originals)
+        for job in batch:
+            job.stage = "verify"
+        for job, stored in zip(batch, self.tiers.check(originals, encoded), strict=True):
+            job.finish(stored, latents=self.config.latents)
+
+    def _fail(self, job: Job, error: Exception) -> None:
+        job.drop_source()
+        if isinstance(error, NotAnImageError) and not claims_to_be_a_picture(job.ref.name):
+            job.outcome = ("skipped", error.code, "")
+        elif isinstance(error, GlassplateError):
+            error.subject = error.subject or job.ref.uri
+            job.outcome = ("failed", error.code, str(error))
+        else:
+            logger.error("%s: internal error (%s)", job.ref.uri, job.stage, exc_info=error)
+            cause = f"{job.ref.uri}: {type(error).__name__}: {error}"
+            job.outcome = ("failed", "internal", cause)

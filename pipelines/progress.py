@@ -1,0 +1,114 @@
+"""How far a run has come, read from the marks of staged shards: the same for every runner."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+from glassplate.pipelines.archive.manifest import Ledger
+from glassplate.pipelines.archive.store import Store
+from glassplate.pipelines.archive.writer import STAGING, StagedShard
+from glassplate.pipelines.planning import RunPlan
+
+_INTERVAL = 1.0
+
+
+@dataclass(frozen=True)
+class Progress:
+    """A moment in a run. Counts are inputs; `resumed` ones were staged by an earlier run."""
+
+    done: int
+    total: int
+    failed: int
+    source_bytes: int
+    stored_bytes: int
+    seconds: float
+    resumed: int = 0
+    resumed_bytes: int = 0
+
+    @property
+    def images_per_second(self) -> float:
+        """Of this run's own work."""
+        return (self.done - self.resumed) / self.seconds if self.seconds > 0 else 0.0
+
+    @property
+    def megabytes_per_second(self) -> float:
+        """Source bytes of this run's own work, 10^6 a second."""
+        own = self.source_bytes - self.resumed_bytes
+        return own / 1e6 / self.seconds if self.seconds > 0 else 0.0
+
+    @property
+    def ratio(self) -> float | None:
+        """Source bytes for each stored byte, None while nothing is stored."""
+        return self.source_bytes / self.stored_bytes if self.stored_bytes else None
+
+    @property
+    def eta(self) -> float | None:
+        """Seconds that are left, None while nothing is done."""
+        rate = self.images_per_second
+        return (self.total - self.done) / rate if rate else None
+
+
+ProgressCallback = Callable[[Progress], None]
+
+
+@contextmanager
+def reporting(store: Store, plan: RunPlan, callback: ProgressCallback | None) -> Iterator[None]:
+    """Call back about once a second from a thread of its own, and once more at the end."""
+    if callback is None:
+        yield
+        return
+    watcher = _Watcher(store, plan)
+    stop = threading.Event()
+
+    def watch() -> None:
+        while not stop.wait(_INTERVAL):
+            callback(watcher.look())
+
+    thread = threading.Thread(target=watch, name="progress", daemon=True)
+    callback(watcher.look())
+    thread.start()
+    try:
+        yield
+    finally:
+        stop.set()
+        thread.join()
+        callback(watcher.look())
+
+
+class _Watcher:
+    """Adds up the marks of a plan's shards; each is read once."""
+
+    def __init__(self, store: Store, plan: RunPlan) -> None:
+        self.store = store
+        self.total = plan.new_inputs
+        self.pending = {shard.key for shard in plan.shards}
+        self.sum = Ledger()
+        self.started = time.monotonic()
+        self._read_marks()
+        self.resumed = self.sum
+
+    def look(self) -> Progress:
+        self._read_marks()
+        return Progress(
+            done=self.sum.inputs,
+            total=self.total,
+            failed=self.sum.failed,
+            source_bytes=self.sum.source_bytes,
+            stored_bytes=self.sum.stored_bytes,
+            seconds=time.monotonic() - self.started,
+            resumed=self.resumed.inputs,
+            resumed_bytes=self.resumed.source_bytes,
+        )
+
+    def _read_marks(self) -> None:
+        for key in self.pending.intersection(self.store.list(STAGING)):
+            try:
+                mark = self.store.read(f"{STAGING}/{key}/done.json")
+            except FileNotFoundError:
+                continue
+            self.sum += StagedShard.model_validate_json(mark).ledger
+            self.pending.remove(key)

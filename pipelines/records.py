@@ -1,0 +1,132 @@
+"""From what became of one input to its rows in the archive."""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import dataclass, replace
+
+from glassplate.codecs import Pixels
+from glassplate.codecs.embedding import embedding
+from glassplate.pipelines.archive.schema import BitstreamRow, ImageRow, LatentRow
+from glassplate.pipelines.config import CompressConfig
+from glassplate.pipelines.ingest import Picture
+from glassplate.pipelines.sources import Outcome, SourceRef
+from glassplate.pipelines.tiers import Original, Stored
+
+
+@dataclass
+class Job:
+    """One input on its way through a worker.
+
+    It ends with `stored`, or `outcome` (status, reason or code, message), or as the twin of an
+    equal file that came `first` in the shard. The source's bytes and pixels are dropped early.
+    """
+
+    ref: SourceRef
+    stage: str = "read"
+    image_id: str | None = None
+    first: Job | None = None
+    original: Original | None = None
+    picture: Picture | None = None
+    stored: Stored | None = None
+    outcome: Outcome | None = None
+    latent: LatentRow | None = None
+
+    @property
+    def pixels(self) -> Pixels:
+        """Of a job that is for the pixel codec."""
+        assert self.picture
+        assert self.picture.pixels is not None
+        return self.picture.pixels
+
+    def finish(self, stored: Stored, *, latents: bool) -> None:
+        """Take down what was stored, and the latent and embedding if they are wanted."""
+        self.stored = stored
+        pixels = self.picture.pixels if self.picture else None
+        if latents and pixels is not None and self.image_id:
+            self.latent = _latent_row(self.image_id, stored, pixels)
+
+    def drop_source(self) -> None:
+        """Let go of the source's bytes and pixels."""
+        self.original = None
+        if self.picture:
+            self.picture = replace(self.picture, pixels=None)
+
+
+def image_row(job: Job, config: CompressConfig, bitstream_row: int | None) -> ImageRow:
+    """The ledger's row of a job that has ended."""
+    ref, first = job.ref, job.first or job
+    row = ImageRow(ref.uri, ref.name, ref.version, "skipped", job.image_id, source_bytes=ref.size)
+    if job.stored and job.picture:
+        return _stored_row(row, job.stored, job.picture, config, bitstream_row)
+    if first.stored:
+        return replace(row, reason="duplicate")
+    stage, outcome = first.stage, first.outcome
+    if ref.outcome:
+        stage, outcome = "list", ref.outcome
+    assert outcome, "every job ends with a row"
+    status, why, message = outcome
+    if status == "failed":
+        return replace(
+            row, status="failed", error_stage=stage, error_code=why, error_message=message
+        )
+    if why == "duplicate":
+        return replace(row, image_id=message, reason=why)
+    return replace(row, reason=why)
+
+
+def bitstream_row(job: Job) -> BitstreamRow:
+    """The stored bytes. Files that are kept whole have their metadata inside."""
+    stored, picture = job.stored, job.picture
+    assert stored
+    assert picture
+    assert job.image_id
+    if stored.bit_exact:
+        return BitstreamRow(job.image_id, stored.bitstream)
+    return BitstreamRow(
+        job.image_id, stored.bitstream, picture.icc_profile, picture.exif, picture.xmp
+    )
+
+
+def _stored_row(
+    row: ImageRow,
+    stored: Stored,
+    picture: Picture,
+    config: CompressConfig,
+    bitstream_row: int | None,
+) -> ImageRow:
+    pixels = (picture.width or 0) * (picture.height or 0)
+    blocks = () if stored.bit_exact else (picture.icc_profile, picture.exif, picture.xmp)
+    return replace(
+        row,
+        status=stored.status,
+        reason=stored.reason,
+        codec=stored.spec.name,
+        codec_fingerprint=stored.spec.fingerprint,
+        bit_exact=stored.bit_exact,
+        target=str(config.target),
+        quality=stored.quality,
+        format=picture.format,
+        mode=picture.mode,
+        width=picture.width,
+        height=picture.height,
+        orientation=picture.orientation,
+        stored_bytes=len(stored.bitstream) + sum(len(block or b"") for block in blocks),
+        bpp=8 * len(stored.bitstream) / pixels if pixels else None,
+        psnr=stored.psnr,
+        ms_ssim=stored.ms_ssim,
+        verified=stored.verified,
+        bitstream_row=bitstream_row,
+    )
+
+
+def _latent_row(image_id: str, stored: Stored, pixels: Pixels) -> LatentRow:
+    vector = [float(value) for value in embedding(pixels)]
+    latent = stored.latent
+    if latent is None:
+        return LatentRow(image_id, embedding=vector)
+    if sys.byteorder == "big":
+        latent = latent.byteswap()
+    return LatentRow(
+        image_id, latent.tobytes(), list(latent.shape), str(latent.dtype), embedding=vector
+    )

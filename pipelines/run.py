@@ -1,0 +1,162 @@
+"""The stages of a run, each of which can be repeated.
+
+    plan_run -> encode_run -> verify_run -> commit_plan        compress: all four
+
+Nothing that readers see changes before the commit. A run that dies is continued by the next one,
+which plans the same shards and finds those that are staged already.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections import Counter
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+import apache_beam as beam
+
+from glassplate.pipelines.archive.commit import commit_run, create_archive, current_snapshot
+from glassplate.pipelines.archive.manifest import Ledger, RunEntry, Snapshot
+from glassplate.pipelines.archive.store import Store
+from glassplate.pipelines.archive.writer import StagedShard, load_staged, open_parquet
+from glassplate.pipelines.config import CompressConfig
+from glassplate.pipelines.errors import (
+    ArchiveError,
+    CommitConflictError,
+    LedgerError,
+    TooManyFailuresError,
+)
+from glassplate.pipelines.planning import RunPlan, plan_run
+from glassplate.pipelines.progress import ProgressCallback, reporting
+from glassplate.pipelines.runners import local_pipeline, quiet_beam
+from glassplate.pipelines.tiers import Tiers
+from glassplate.pipelines.transforms import EncodeShards
+
+__all__ = ["RunResult", "commit_plan", "compress", "encode_run", "plan_run", "verify_run"]
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class RunResult:
+    """What a run did. snapshot: None if there was nothing to do."""
+
+    plan: RunPlan
+    ledger: Ledger
+    snapshot: Snapshot | None
+    seconds: float
+
+
+def compress(config: CompressConfig, progress: ProgressCallback | None = None) -> RunResult:
+    """Bring an archive up to date with its source.
+
+    Raises SourceError, ArchiveError (CommitConflictError), TooManyFailuresError, and what
+    `get_codec` raises; a bad input is a row, not an error.
+    """
+    started = time.monotonic()
+    plan = plan_run(config)
+    encode_run(plan, progress)
+    staged = verify_run(plan)
+    snapshot = commit_plan(plan, staged)
+    return RunResult(plan, run_ledger(plan, staged), snapshot, time.monotonic() - started)
+
+
+def encode_run(plan: RunPlan, progress: ProgressCallback | None = None) -> None:
+    """Stage every shard of a plan that is not staged yet. Raises ArchiveError if a worker dies."""
+    if not plan.shards:
+        return
+    store = Store(plan.config.archive)
+    create_archive(store)
+    pending = [shard for shard in plan.shards if load_staged(store, shard.key) is None]
+    # The local runner deals shards out in turn: largest first makes the hands about equal.
+    pending.sort(key=lambda shard: (-shard.source_bytes, shard.key))
+    workers = max(1, min(plan.config.workers, len(pending)))
+    config = plan.config.model_copy(update={"workers": workers})
+    with reporting(store, plan, progress), quiet_beam():
+        if not pending:
+            return
+        try:
+            with local_pipeline(workers) as pipeline:
+                shards = pipeline | beam.Create([shard.to_json() for shard in pending])
+                _ = shards | EncodeShards(config)
+        except RuntimeError as error:  # what Beam makes of everything that workers raise
+            _check_base(store, plan)
+            cause = str(error).strip().splitlines()[-1]
+            fix = "Run again: finished shards are kept."
+            raise ArchiveError(f"a worker failed: {cause}", fix, config.archive) from error
+
+
+def verify_run(plan: RunPlan) -> list[StagedShard]:
+    """Read every staged shard again, in the plan's order, add up the ledger, apply the gate.
+
+    Raises ArchiveError if a shard is missing or damaged, LedgerError, TooManyFailuresError, and
+    CommitConflictError as early as another run is seen.
+    """
+    store = Store(plan.config.archive)
+    _check_base(store, plan)
+    staged = []
+    for shard in plan.shards:
+        one = load_staged(store, shard.key)
+        if one is None:
+            raise ArchiveError("a staged shard is missing or damaged", "Run again.", shard.key)
+        if one.ledger.inputs != len(shard.refs):
+            raise LedgerError("a shard has other inputs than were planned", subject=shard.key)
+        staged.append(one)
+    ledger = run_ledger(plan, staged)
+    if not ledger.adds_up() or ledger.inputs != plan.inputs:
+        raise LedgerError(f"{plan.inputs} inputs were listed, the ledger has {ledger}")
+    if ledger.failed > plan.config.max_failures * plan.new_inputs:
+        raise TooManyFailuresError(
+            f"{ledger.failed} of {plan.new_inputs} new inputs failed"
+            f" ({_failures(store, staged)}), at most {plan.config.max_failures:.3g} may",
+            "Nothing was committed. Look at the source, or raise --max-failures.",
+            plan.config.source,
+        )
+    return staged
+
+
+def commit_plan(plan: RunPlan, staged: list[StagedShard]) -> Snapshot | None:
+    """Commit the staged shards as the next snapshot; None if the plan has nothing new.
+
+    Raises CommitConflictError if another run committed since the plan was made.
+    """
+    if not plan.shards:
+        return None
+    store = Store(plan.config.archive)
+    base = _check_base(store, plan)
+    run = RunEntry(
+        run_id=plan.run_id,
+        started=plan.started,
+        finished=datetime.now(UTC).isoformat(timespec="seconds"),
+        options=plan.config.model_dump(mode="json"),
+        ledger=run_ledger(plan, staged),
+    )
+    return commit_run(store, base, staged, run, Tiers(plan.config).specs)
+
+
+def run_ledger(plan: RunPlan, staged: list[StagedShard]) -> Ledger:
+    """The counts of a whole run; unchanged inputs count as skipped."""
+    unchanged = Ledger(inputs=plan.unchanged, skipped=plan.unchanged, unchanged=plan.unchanged)
+    return sum((one.ledger for one in staged), unchanged)
+
+
+def _check_base(store: Store, plan: RunPlan) -> Snapshot | None:
+    """The snapshot that the plan was made on. Raises CommitConflictError if there is a newer."""
+    current = current_snapshot(store)
+    if (current.number if current else None) != plan.base:
+        raise CommitConflictError(
+            "another run committed to this archive in the meantime",
+            "Nothing was changed. Run again.",
+            plan.config.archive,
+        )
+    return current
+
+
+def _failures(store: Store, staged: list[StagedShard]) -> str:
+    """The commonest error codes with their counts."""
+    codes: Counter[str] = Counter()
+    for one in staged:
+        with open_parquet(store, one.entry.images.path) as file:
+            codes.update(file.read(["error_code"])["error_code"].drop_null().to_pylist())
+    return ", ".join(f"{code}: {count}" for code, count in codes.most_common(5))

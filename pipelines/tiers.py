@@ -1,0 +1,177 @@
+"""How one picture is stored: by the codec that was asked for, or by a bit-exact tier.
+
+pixels -> codec -> decoded again, measured -> smaller, and on target? -> encoded
+             `-- no -> jxl-jpeg (JPEG files) -> original ------------> kept, with the reason
+"""
+
+from __future__ import annotations
+
+import logging
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from glassplate.codecs import CodecSpec, Encoded, FileCodec, get_codec
+from glassplate.codecs.errors import (
+    BitstreamError,
+    EncodeError,
+    TargetMissedError,
+    UnsupportedImageError,
+)
+from glassplate.codecs.metrics import ms_ssim, psnr
+from glassplate.pipelines.archive.schema import Status
+from glassplate.pipelines.config import CompressConfig
+from glassplate.pipelines.ingest import Picture
+from glassplate.pipelines.planning import build_codec
+
+logger = logging.getLogger(__name__)
+
+_PSNR_TOLERANCE = 0.005  # dB: half a unit of the last digit that anybody reads
+
+
+@dataclass(frozen=True)
+class Original:
+    """A source file, its id (sha256 of the bytes) and what `ingest` made of it."""
+
+    image_id: str
+    data: bytes
+    picture: Picture
+
+
+@dataclass(frozen=True)
+class Stored:
+    """One stored picture. psnr and ms_ssim are None where they were not measured."""
+
+    status: Status
+    reason: str | None
+    spec: CodecSpec
+    bitstream: bytes
+    bit_exact: bool
+    verified: bool
+    quality: float | None = None
+    psnr: float | None = None
+    ms_ssim: float | None = None
+    latent: npt.NDArray[np.generic] | None = None
+
+
+class Tiers:
+    """The codec of a run and the bit-exact tiers under it. Build one for each worker."""
+
+    def __init__(self, config: CompressConfig) -> None:
+        self.config = config
+        self.codec = build_codec(config)
+        exact = [_file_codec("jxl-jpeg"), _file_codec("original")]
+        if isinstance(self.codec, FileCodec):
+            exact = [self.codec, exact[-1]]
+        self.exact: Sequence[FileCodec] = exact
+
+    @property
+    def specs(self) -> list[CodecSpec]:
+        """Of all codecs that may appear in the run's rows."""
+        return [self.codec.spec, *(codec.spec for codec in self.exact)]
+
+    def keep_reason(self, picture: Picture) -> str | None:
+        """Why the pixel codec is not even tried; None: it is."""
+        if picture.keep_reason or picture.pixels is None:
+            return picture.keep_reason
+        if isinstance(self.codec, FileCodec):
+            return None
+        height, width, channels = picture.pixels.shape
+        return UnsupportedImageError.code if self.codec.refuses(width, height, channels) else None
+
+    def store_file(self, original: Original, reason: str | None) -> Stored:
+        """Store the bytes, by the first tier that holds them. Raises EncodeError if none does."""
+        for codec in self.exact:
+            try:
+                if refusal := codec.refuses_file(original.data):
+                    raise EncodeError(refusal)
+                bitstream = codec.encode_file(original.data)
+            except EncodeError as error:
+                logger.debug("%s: not held by %s: %s", original.image_id, codec.spec.name, error)
+                continue
+            asked_for = codec is self.codec and reason is None
+            verified = self._is_verified(original.image_id)
+            if verified and codec.decode_file(bitstream) != original.data:
+                raise BitstreamError("other bytes came back than were stored")
+            return Stored(
+                status="encoded" if asked_for else "kept",
+                reason=None if asked_for else reason or UnsupportedImageError.code,
+                spec=codec.spec,
+                bitstream=bitstream,
+                bit_exact=True,
+                verified=verified,
+                psnr=math.inf,
+                ms_ssim=1.0,
+            )
+        raise EncodeError("no bit-exact tier holds the file", "Is it larger than 2 GiB?")
+
+    def encode(self, originals: Sequence[Original]) -> list[Encoded]:
+        """Encode a batch by the pixel codec. Raises what the codec raises."""
+        codec: Any = self.codec
+        images = [original.picture.pixels for original in originals]
+        return list(codec.encode(images, self.config.target))
+
+    def check(self, originals: Sequence[Original], encoded: Sequence[Encoded]) -> list[Stored]:
+        """Decode a batch again, measure it, and choose each picture's tier.
+
+        Raises BitstreamError if a picture does not come back.
+        """
+        chosen = [i for i, o in enumerate(originals) if self._is_verified(o.image_id)]
+        codec: Any = self.codec
+        decoded = dict(
+            zip(chosen, codec.decode([encoded[i].bitstream for i in chosen]), strict=True)
+        )
+        return [
+            self._choose(original, stream, decoded.get(i))
+            for i, (original, stream) in enumerate(zip(originals, encoded, strict=True))
+        ]
+
+    def _choose(self, original: Original, stream: Encoded, decoded: Any) -> Stored:
+        picture = original.picture
+        quality = similarity = None
+        if decoded is not None:
+            if picture.pixels is None or decoded.shape != picture.pixels.shape:
+                raise BitstreamError("a picture of another shape came back")
+            quality = psnr(picture.pixels, decoded)
+            similarity = ms_ssim(picture.pixels, decoded)
+        if reason := self._shortfall(original, stream, quality):
+            return self.store_file(original, reason)
+        return Stored(
+            status="encoded",
+            reason=None,
+            spec=self.codec.spec,
+            bitstream=stream.bitstream,
+            bit_exact=False,
+            verified=decoded is not None,
+            quality=stream.quality,
+            psnr=quality,
+            ms_ssim=similarity,
+            latent=stream.latent,
+        )
+
+    def _shortfall(self, original: Original, stream: Encoded, quality: float | None) -> str | None:
+        """Why an encoded picture is not used: it is no smaller, or misses its target."""
+        picture, target = original.picture, self.config.target
+        blocks = (picture.icc_profile, picture.exif, picture.xmp)
+        if len(stream.bitstream) + sum(len(block or b"") for block in blocks) >= len(original.data):
+            return "not-smaller"
+        if target.psnr and quality is not None and quality < target.psnr - _PSNR_TOLERANCE:
+            return TargetMissedError.code
+        pixels = (picture.width or 0) * (picture.height or 0)
+        if target.max_bpp and 8 * len(stream.bitstream) > target.max_bpp * pixels:
+            return TargetMissedError.code
+        return None
+
+    def _is_verified(self, image_id: str) -> bool:
+        """Chosen by the id, so that a retry or another worker chooses the same."""
+        return int(image_id[:8], 16) < self.config.verify_fraction * 2**32
+
+
+def _file_codec(name: str) -> FileCodec:
+    codec = get_codec(name)
+    assert isinstance(codec, FileCodec)
+    return codec
