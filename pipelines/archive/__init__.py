@@ -1,0 +1,28 @@
+"""The archive format: writing, committing, reading and verifying."""
+
+from glassplate.pipelines.archive.commit import commit_run
+from glassplate.pipelines.archive.deliver import deliver
+from glassplate.pipelines.archive.extract import Extracted, extract
+from glassplate.pipelines.archive.reader import Archive, open_archive
+from glassplate.pipelines.archive.snapshots import create_archive, current_snapshot
+from glassplate.pipelines.archive.store import Store
+from glassplate.pipelines.archive.verify import Damage, VerifyReport, verify_archive
+from glassplate.pipelines.archive.writer import StagedShard, load_staged, stage_shard
+
+__all__ = [
+    "Archive",
+    "Damage",
+    "Extracted",
+    "StagedShard",
+    "Store",
+    "VerifyReport",
+    "commit_run",
+    "create_archive",
+    "current_snapshot",
+    "deliver",
+    "extract",
+    "load_staged",
+    "open_archive",
+    "stage_shard",
+    "verify_archive",
+]

@@ -14,7 +14,7 @@ import hashlib
 from collections.abc import Iterable, Sequence
 
 from glassplate.codecs import CodecSpec
-from glassplate.pipelines.archive.index import Entries, append_segment, shard_entries
+from glassplate.pipelines.archive.index import INDEXED, Entries, append_segment, shard_entries
 from glassplate.pipelines.archive.manifest import (
     FileEntry,
     Ledger,
@@ -34,8 +34,6 @@ from glassplate.pipelines.archive.writer import StagedShard, open_parquet
 from glassplate.pipelines.errors import ArchiveError, CommitConflictError, LedgerError
 
 __all__ = ["commit_run", "create_archive", "current_snapshot"]
-
-_INDEXED = ["image_id", "source_uri", "name", "bitstream_row"]
 
 
 def commit_run(
@@ -90,7 +88,7 @@ def _publish(
     for shard, one in enumerate(staged, first):
         with open_parquet(store, one.entry.images.path) as file:
             for entries, into in zip(
-                shard_entries(file.read(_INDEXED), shard), (ids, names), strict=True
+                shard_entries(file.read(INDEXED), shard), (ids, names), strict=True
             ):
                 into.append(entries)
     index = f"_index/run={run.run_id}"

@@ -14,7 +14,7 @@ from __future__ import annotations
 import bisect
 import hashlib
 import io
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 import numpy.typing as npt
@@ -28,6 +28,9 @@ from glassplate.pipelines.archive.writer import open_parquet
 ENTRY = np.dtype([("key", "<u8"), ("shard", "<i4"), ("row", "<i4")])
 Entries = npt.NDArray[np.void]
 """(n,) structured `ENTRY`: key, shard number in the snapshot, row in the shard's images file."""
+
+INDEXED = ["image_id", "source_uri", "name", "bitstream_row"]
+"""Columns of the catalogue that the indexes are made from."""
 
 _ROW_GROUP = 8192
 _SCHEMA = pa.schema(
@@ -51,7 +54,7 @@ def text_key(text: str) -> int:
 
 
 def shard_entries(catalogue: pa.Table, shard: int) -> tuple[Entries, Entries]:
-    """Id and name entries of one shard, from its image_id, source_uri, name, bitstream_row."""
+    """Id and name entries of one shard, from the `INDEXED` columns of its catalogue."""
     ids, names = [], []
     for row, image in enumerate(catalogue.to_pylist()):
         if image["bitstream_row"] is not None:
@@ -109,9 +112,14 @@ class Index:
         """
         found: list[tuple[int, int]] = []
         for segment in reversed(self._segments):
-            entries = self._matching(self._open(segment.path), low, high)
-            found += [(int(e["shard"]), int(e["row"])) for e in entries]
+            for entries in self._nearby(self._open(segment.path), low, high):
+                found += rows_between(entries, low, high)
         return sorted(found, reverse=True)
+
+    def keys_of(self, shard: int) -> list[int]:
+        """Every key of one shard, by reading all. Raises as `find`."""
+        parts = [_read_all(self._store, segment.path) for segment in self._segments]
+        return [int(key) for part in parts for key in part["key"][part["shard"] == shard]]
 
     def _open(self, path: str) -> pq.ParquetFile:
         if path not in self._files:
@@ -119,7 +127,9 @@ class Index:
         return self._files[path]
 
     @staticmethod
-    def _matching(file: pq.ParquetFile, low: int, high: int) -> Entries:
+    def _nearby(file: pq.ParquetFile, low: int, high: int) -> Iterator[Entries]:
+        """The row groups whose statistics allow for such keys."""
+
         def key_range(group: int) -> tuple[int, int]:
             statistics = file.metadata.row_group(group).column(0).statistics
             return statistics.min, statistics.max
@@ -127,13 +137,16 @@ class Index:
         first = bisect.bisect_left(
             range(file.num_row_groups), low, key=lambda group: key_range(group)[1]
         )
-        parts = [np.empty(0, ENTRY)]
         for group in range(first, file.num_row_groups):
             if key_range(group)[0] > high:
                 break
-            entries = _to_entries(file.read_row_group(group))
-            parts.append(entries[(entries["key"] >= low) & (entries["key"] <= high)])
-        return np.concatenate(parts)
+            yield _to_entries(file.read_row_group(group))
+
+
+def rows_between(entries: Entries, low: int, high: int) -> list[tuple[int, int]]:
+    """(shard, row) of the entries with low <= key <= high."""
+    hits = entries[(entries["key"] >= low) & (entries["key"] <= high)]
+    return [(int(hit["shard"]), int(hit["row"])) for hit in hits]
 
 
 def _read_all(store: Store, path: str) -> Entries:

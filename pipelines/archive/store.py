@@ -29,7 +29,10 @@ class Store:
     """
 
     def __init__(self, url: str, **storage_options: Any) -> None:
-        filesystem, root = fsspec.core.url_to_fs(url, **storage_options)
+        if "://" in url:
+            filesystem, root = fsspec.core.url_to_fs(url, **storage_options)
+        else:  # a plain path, whatever characters are in it
+            filesystem, root = LocalFileSystem(), str(Path(url).absolute())
         self.filesystem: Any = filesystem
         self.root: str = root.rstrip("/")
         self.url = url

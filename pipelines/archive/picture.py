@@ -1,0 +1,88 @@
+"""From decoded bitstreams to upright PIL images with their metadata."""
+
+from __future__ import annotations
+
+import io
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from PIL import Image
+
+from glassplate.codecs import Codec, Region
+from glassplate.codecs.bitstream import Header
+from glassplate.codecs.errors import ConfigError, UnsupportedImageError
+from glassplate.pipelines.archive.schema import BitstreamRow
+from glassplate.pipelines.orientation import orientation_of, upright
+
+_PILLOW = threading.Lock()
+
+
+def from_pixels(
+    codec: Codec, row: BitstreamRow, header: Header, region: Region | None, label: str
+) -> Image.Image:
+    """Decode a pixel bitstream. Raises BitstreamError, ConfigError."""
+    _check_region(region, (header.width, header.height), label)
+    pixels = codec.decode([row.bitstream], region)[0]
+    image = Image.fromarray(pixels[:, :, 0] if pixels.shape[2] == 1 else pixels)
+    return _with_metadata(image, row)
+
+
+def from_file(data: bytes, row: BitstreamRow, region: Region | None, label: str) -> Image.Image:
+    """Show an original file as a picture: first frame, upright. Its pixels are not limited.
+
+    Raises UnsupportedImageError if Pillow does not read the format, ConfigError.
+    """
+    with _no_pixel_limit():
+        try:
+            opened = Image.open(io.BytesIO(data))
+            opened.load()
+        except (OSError, SyntaxError, ValueError) as error:
+            raise UnsupportedImageError(
+                f"Pillow cannot show the original ({error})",
+                "Take the file itself: give an output name with the source's own suffix.",
+                label,
+            ) from error
+    image: Image.Image = opened
+    if opened.format != "TIFF":  # Pillow turns TIFF files as it loads them
+        image = upright(opened, orientation_of(_block(opened, "exif"), _block(opened, "xmp")))
+    _check_region(region, image.size, label)
+    if region:
+        right, bottom = region.x + region.width, region.y + region.height
+        image = image.crop((region.x, region.y, min(right, image.width), min(bottom, image.height)))
+    return _with_metadata(image, row)
+
+
+def _with_metadata(image: Image.Image, row: BitstreamRow) -> Image.Image:
+    """The row's blocks say orientation 1, unlike those in an original file."""
+    for name in ("icc_profile", "exif", "xmp"):
+        image.info.pop(name, None)
+        if block := getattr(row, name):
+            image.info[name] = block
+    return image
+
+
+def _block(image: Image.Image, name: str) -> bytes | None:
+    value = image.info.get(name)
+    return value.encode("utf-8", "surrogateescape") if isinstance(value, str) else value
+
+
+def _check_region(region: Region | None, size: tuple[int, int], label: str) -> None:
+    if region and (region.x >= size[0] or region.y >= size[1]):
+        raise ConfigError(
+            f"region {region.x},{region.y},{region.width},{region.height} is outside of the "
+            f"picture, which is {size[0]} x {size[1]}",
+            "Give a region that begins inside.",
+            label,
+        )
+
+
+@contextmanager
+def _no_pixel_limit() -> Iterator[None]:
+    """What is in the archive was admitted on purpose, however large."""
+    with _PILLOW:
+        limit, Image.MAX_IMAGE_PIXELS = Image.MAX_IMAGE_PIXELS, None
+        try:
+            yield
+        finally:
+            Image.MAX_IMAGE_PIXELS = limit

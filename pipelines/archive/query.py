@@ -1,0 +1,98 @@
+"""SQL over the newest row of every source, by a DuckDB that is shut off from everything else."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import duckdb
+import pyarrow as pa
+import pyarrow.dataset as ds
+
+from glassplate.codecs.errors import ConfigError
+from glassplate.pipelines.errors import ShardDamagedError
+
+_NEWEST = """
+    SELECT images.* FROM images JOIN runs USING (run)
+    QUALIFY row_number() OVER (PARTITION BY source_uri ORDER BY run_number DESC) = 1
+"""
+_STATS = """
+    SELECT count(*) AS sources,
+        count(*) FILTER (status = 'encoded') AS encoded,
+        count(*) FILTER (status = 'kept') AS kept,
+        count(*) FILTER (status = 'skipped') AS skipped,
+        count(*) FILTER (status = 'failed') AS failed,
+        sum(source_bytes) FILTER (bitstream_row IS NOT NULL)::BIGINT AS source_bytes,
+        sum(stored_bytes)::BIGINT AS stored_bytes
+    FROM newest
+"""
+_CODEC_STATS = """
+    SELECT codec, count(*) AS pictures, sum(source_bytes)::BIGINT AS source_bytes,
+        sum(stored_bytes)::BIGINT AS stored_bytes, avg(bpp) AS mean_bpp,
+        avg(psnr) FILTER (isfinite(psnr)) AS mean_psnr,
+        min(psnr) FILTER (isfinite(psnr)) AS min_psnr,
+        avg(ms_ssim) AS mean_ms_ssim
+    FROM newest WHERE bitstream_row IS NOT NULL GROUP BY codec ORDER BY pictures DESC, codec
+"""
+
+
+def where(
+    images: ds.Dataset,
+    runs: Sequence[str],
+    condition: str | None = None,
+    *,
+    columns: Sequence[str] | None = None,
+    order: str | None = None,
+    limit: int | None = None,
+) -> pa.Table:
+    """Rows of the newest version of every source that meet a condition.
+
+    Args:
+        images: The catalogue, with its `run` column.
+        runs: Run ids in the order of their commits.
+        condition: A SQL expression over the catalogue's columns; None: all rows.
+        columns: Columns to return; None: all.
+        order: What comes after ORDER BY; None: by name, then source_uri.
+        limit: At most so many rows.
+
+    Raises ConfigError with DuckDB's message if the SQL is wrong, ShardDamagedError if a
+    catalogue file cannot be read.
+    """
+    unknown = [name for name in columns or () if name not in images.schema.names]
+    if unknown:
+        known = ", ".join(images.schema.names)
+        raise ConfigError(f"no column named {unknown[0]!r}", f"Columns: {known}.", "columns")
+    chosen = ", ".join(f'"{name}"' for name in columns) if columns else "*"
+    return _run(
+        images,
+        runs,
+        f"SELECT {chosen} FROM newest\nWHERE (\n{condition or 'true'}\n)\n"
+        f"ORDER BY {order or 'name, source_uri'}\n"
+        f"LIMIT {'ALL' if limit is None else int(limit)}",
+    )
+
+
+def stats(images: ds.Dataset, runs: Sequence[str]) -> dict[str, Any]:
+    """Counts of sources by status, bytes, and per codec its pictures, bytes and mean quality.
+
+    Keys as in the SQL above, and `codecs`: one dict for each codec. Bit-exact pictures (infinite
+    PSNR) are left out of the PSNR figures. Raises ShardDamagedError.
+    """
+    total: dict[str, Any] = _run(images, runs, _STATS).to_pylist()[0]
+    return total | {"codecs": _run(images, runs, _CODEC_STATS).to_pylist()}
+
+
+def _run(images: ds.Dataset, runs: Sequence[str], sql: str) -> pa.Table:
+    order = pa.table({"run": pa.array(runs, pa.string()), "run_number": range(len(runs))})
+    with duckdb.connect(
+        config={"enable_external_access": False, "lock_configuration": True}
+    ) as connection:
+        connection.register("images", images)
+        connection.register("runs", order)
+        try:
+            return connection.sql(f"WITH newest AS ({_NEWEST})\n{sql}").to_arrow_table()
+        except duckdb.Error as error:
+            if "IOError" in str(error):  # pyarrow's, passed through by DuckDB
+                fix = "Run `glassplate verify` to see which pictures are hit."
+                raise ShardDamagedError(str(error), fix, "the catalogue") from error
+            raise ConfigError(str(error), "Columns are those of `images`.", "query") from error

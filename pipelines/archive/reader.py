@@ -1,0 +1,257 @@
+"""Reading an archive: find a picture by id or source name, decode it, query the catalogue.
+
+archive.json -> newest sound manifest -> index (footer, one row group) -> catalogue row
+  -> one row group of the bitstreams file -> codec rebuilt from models/ -> upright picture
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from hashlib import sha256
+from pathlib import PurePosixPath
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.dataset as ds
+from PIL import Image
+
+from glassplate.codecs import Codec, CodecSpec, FileCodec, Region, codec_from_spec
+from glassplate.codecs.base import Device
+from glassplate.codecs.bitstream import unpack
+from glassplate.codecs.errors import BitstreamError
+from glassplate.pipelines.archive import query
+from glassplate.pipelines.archive.locate import Locator, Stored
+from glassplate.pipelines.archive.manifest import FileEntry, Snapshot
+from glassplate.pipelines.archive.picture import from_file, from_pixels
+from glassplate.pipelines.archive.rows import read_bitstream
+from glassplate.pipelines.archive.schema import TABLES, BitstreamRow, ImageRow
+from glassplate.pipelines.archive.snapshots import (
+    check_archive,
+    current_snapshot,
+    manifest_numbers,
+    read_snapshot,
+)
+from glassplate.pipelines.archive.store import Store
+from glassplate.pipelines.archive.sweep import run_of
+from glassplate.pipelines.errors import ArchiveError, NotFoundError
+
+
+def open_archive(
+    url: str,
+    snapshot: int | None = None,
+    device: Device = "auto",
+    storage_options: Mapping[str, Any] | None = None,
+) -> Archive:
+    """Open an archive at its newest snapshot, or at an older one.
+
+    Args:
+        url: Path or fsspec URL of the folder that holds archive.json.
+        snapshot: Number of a snapshot; None: the newest sound one.
+        device: Where codecs decode.
+        storage_options: For the fsspec file system.
+
+    Raises ArchiveError (ManifestError for a damaged snapshot asked for by number), NotFoundError.
+    """
+    store = Store(str(url), **(storage_options or {}))
+    check_archive(store)
+    if snapshot is not None:
+        return Archive(store, _numbered(store, snapshot), device)
+    current = current_snapshot(store)
+    if current is None:
+        raise ArchiveError("nothing has been committed yet", "Run `glassplate compress`.", url)
+    return Archive(store, current, device)
+
+
+class Archive:
+    """One snapshot of an archive, for reading. Opens only files that its manifest names.
+
+    A `key` is an image id (sha256 hex), a unique prefix of one (8 digits or more), a source
+    URI, a local source path, or a name below the source's root. A name or URI means its newest
+    version; a name that several sources share means the one archived last.
+    """
+
+    def __init__(self, store: Store, manifest: Snapshot, device: Device = "auto") -> None:
+        self.store = store
+        self.manifest = manifest
+        self._device = device
+        self._locator = Locator(store, manifest)
+        self._codecs: dict[str, Codec | FileCodec] = {}
+
+    def snapshots(self) -> list[int]:
+        """Numbers of all snapshots, oldest first."""
+        return manifest_numbers(self.store)
+
+    def snapshot(self, number: int) -> Archive:
+        """The archive as it was. Raises NotFoundError, ManifestError."""
+        return Archive(self.store, _numbered(self.store, number), self._device)
+
+    def find(self, key: str) -> ImageRow:
+        """The catalogue row of a key. Raises NotFoundError, ShardDamagedError."""
+        return self._locator.find(key)
+
+    def stored(self, key: str) -> Stored:
+        """Where the bitstream of a key lies, and the catalogue row that it was stored with.
+
+        Raises NotFoundError if there is none, because the newest version failed, for example.
+        """
+        return self._locator.stored(key)
+
+    def get(self, key: str, region: Region | None = None) -> Image.Image:
+        """Decode a picture, or a region of it in pixels of the upright picture.
+
+        Returns an upright PIL image (the first frame, for animations); info has icc_profile,
+        exif and xmp (bytes) where the source had them. Mode L or RGB; bit-exact pictures keep
+        their own. Raises NotFoundError, BitstreamError, ShardDamagedError, and ConfigError for
+        a region outside of the picture.
+        """
+        stored = self.stored(key)
+        row = self._read(stored)
+        codec = self._codec(stored, row)
+        try:
+            if isinstance(codec, FileCodec):
+                data = codec.decode_file(row.bitstream)
+                return from_file(data, row, region, stored.label)
+            header = unpack(row.bitstream).header
+            return from_pixels(codec, row, header, region, stored.label)
+        except BitstreamError as error:
+            raise _named(error, stored) from error
+
+    def original(self, key: str) -> tuple[bytes, str]:
+        """The source file of a bit-exact picture, byte for byte, and its suffix ('.jpg', or '').
+
+        Raises NotFoundError if the picture is not stored bit-exactly; else as `get`.
+        """
+        stored = self.stored(key)
+        row = self._read(stored)
+        codec = self._codec(stored, row)
+        if not isinstance(codec, FileCodec):
+            raise NotFoundError(
+                f"is stored by codec {codec.spec.name}, not bit for bit",
+                "Get it as a picture instead.",
+                stored.label,
+            )
+        try:
+            data = codec.decode_file(row.bitstream)
+        except BitstreamError as error:
+            raise _named(error, stored) from error
+        return data, PurePosixPath(stored.image.name if stored.image else "").suffix
+
+    def check_decodes(self, stored: Stored) -> None:
+        """Decode a bitstream; a bit-exact one has to hash to its id.
+
+        Raises BitstreamError, ShardDamagedError, ArchiveError.
+        """
+        row = self._read(stored)
+        codec = self._codec(stored, row)
+        try:
+            if not isinstance(codec, FileCodec):
+                codec.decode([row.bitstream])
+            elif sha256(codec.decode_file(row.bitstream)).hexdigest() != stored.image_id:
+                raise BitstreamError("decodes to other bytes than its id says")
+        except BitstreamError as error:
+            raise _named(error, stored) from error
+
+    def bitstream(self, key: str) -> BitstreamRow:
+        """The stored bytes and metadata of a picture. Raises as `get`."""
+        return self._read(self.stored(key))
+
+    def images(self) -> ds.Dataset:
+        """The catalogue and ledger: one row for every source of every run."""
+        return self._dataset("images")
+
+    def bitstreams(self) -> ds.Dataset:
+        """Bitstreams and metadata blocks by image id."""
+        return self._dataset("bitstreams")
+
+    def latents(self) -> ds.Dataset:
+        """Latents and embeddings by image id."""
+        return self._dataset("latents")
+
+    def where(
+        self,
+        condition: str | None = None,
+        *,
+        columns: Sequence[str] | None = None,
+        order: str | None = None,
+        limit: int | None = None,
+    ) -> pa.Table:
+        """Query the newest row of every source by SQL; see `query.where`."""
+        return query.where(
+            self.images(), self._runs(), condition, columns=columns, order=order, limit=limit
+        )
+
+    def stats(self) -> dict[str, Any]:
+        """Counts, bytes and quality of the newest row of every source; see `query.stats`."""
+        return query.stats(self.images(), self._runs())
+
+    def _runs(self) -> list[str]:
+        return list(dict.fromkeys(run_of(shard.images.path) for shard in self.manifest.shards))
+
+    def _read(self, stored: Stored) -> BitstreamRow:
+        try:
+            return read_bitstream(self.store, stored.file, stored.row, stored.image_id)
+        except BitstreamError as error:
+            raise _named(error, stored) from error
+
+    def _codec(self, stored: Stored, row: BitstreamRow) -> Codec | FileCodec:
+        """The codec that the bitstream itself names, built from the archive's own spec."""
+        try:
+            prefix = unpack(row.bitstream).header.fingerprint.hex()
+        except BitstreamError as error:
+            raise _named(error, stored) from error
+        for fingerprint in self.manifest.codecs:
+            if fingerprint.startswith(prefix):
+                return self._load_codec(fingerprint)
+        raise BitstreamError("written by a codec that the manifest does not name", "", stored.label)
+
+    def _load_codec(self, fingerprint: str) -> Codec | FileCodec:
+        if fingerprint not in self._codecs:
+            spec = read_spec(self.store, fingerprint)
+            self._codecs[fingerprint] = codec_from_spec(spec, device=self._device)
+        return self._codecs[fingerprint]
+
+    def _dataset(self, table: str) -> ds.Dataset:
+        files: Iterable[FileEntry | None] = (getattr(s, table) for s in self.manifest.shards)
+        paths = [self.store.path(file.path) for file in files if file]
+        schema = TABLES[table].append(pa.field("run", pa.string()))
+        if not paths:
+            return ds.dataset(schema.empty_table())
+        checked = ds.ParquetFragmentScanOptions(page_checksum_verification=True)
+        return ds.dataset(
+            paths,
+            schema=schema,
+            format=ds.ParquetFileFormat(default_fragment_scan_options=checked),
+            filesystem=self.store.filesystem,
+            partitioning=ds.partitioning(pa.schema([("run", pa.string())]), flavor="hive"),
+            partition_base_dir=self.store.path(table),
+        )
+
+
+def read_spec(store: Store, fingerprint: str) -> CodecSpec:
+    """A codec's spec from models/<fingerprint>/codec.json, checked against its name.
+
+    Raises ArchiveError.
+    """
+    path = f"models/{fingerprint}/codec.json"
+    try:
+        spec = CodecSpec.from_json(store.read(path))
+    except FileNotFoundError as error:
+        raise ArchiveError("is missing", "Restore it from a copy.", path) from error
+    except (ValueError, TypeError) as error:
+        raise ArchiveError("is damaged", "Restore it from a copy.", path) from error
+    if spec.fingerprint != fingerprint:
+        raise ArchiveError("is damaged (wrong fingerprint)", "Restore it from a copy.", path)
+    return spec
+
+
+def _numbered(store: Store, number: int) -> Snapshot:
+    try:
+        return read_snapshot(store, number)
+    except FileNotFoundError as error:
+        known = ", ".join(map(str, manifest_numbers(store))) or "none"
+        raise NotFoundError(f"no snapshot {number}", f"There are: {known}.", store.url) from error
+
+
+def _named(error: BitstreamError, stored: Stored) -> BitstreamError:
+    subject = f"{stored.label}: {error.subject}" if error.subject else stored.label
+    return type(error)(error.cause, error.fix, subject)
