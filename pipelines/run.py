@@ -14,12 +14,11 @@ from collections import Counter
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-import apache_beam as beam
-
 from glassplate.pipelines.archive.commit import commit_run, create_archive, current_snapshot
 from glassplate.pipelines.archive.manifest import Ledger, RunEntry, Snapshot
 from glassplate.pipelines.archive.store import Store
 from glassplate.pipelines.archive.writer import StagedShard, load_staged, open_parquet
+from glassplate.pipelines.beam import beam
 from glassplate.pipelines.config import CompressConfig
 from glassplate.pipelines.errors import (
     ArchiveError,

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import logging
+import shlex
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-import apache_beam as beam
-from apache_beam.options.pipeline_options import PipelineOptions
-from apache_beam.runners.portability.fn_api_runner import FnApiRunner
+from glassplate.pipelines.beam import beam
+
+from apache_beam.options.pipeline_options import PipelineOptions  # isort: skip
+from apache_beam.runners.portability.fn_api_runner import FnApiRunner  # isort: skip
+from apache_beam.transforms.environments import SubprocessSDKEnvironment  # isort: skip
 
 
 def local_pipeline(workers: int) -> beam.Pipeline:
@@ -17,13 +21,12 @@ def local_pipeline(workers: int) -> beam.Pipeline:
     The runner is named outright because `DirectRunner` would try to download another one. Code
     reaches the processes by import, never by pickling `__main__`.
     """
-    options = PipelineOptions(
-        flags=[],
-        direct_num_workers=workers,
-        direct_running_mode="in_memory" if workers == 1 else "multi_processing",
-        save_main_session=False,
-    )
-    return beam.Pipeline(runner=FnApiRunner(), options=options)
+    options = PipelineOptions(flags=[], direct_num_workers=workers, save_main_session=False)
+    if workers == 1:
+        return beam.Pipeline(runner=FnApiRunner(), options=options)
+    command = f"exec {shlex.quote(sys.executable)} -m glassplate.pipelines.worker"
+    environment = SubprocessSDKEnvironment.from_command_string(command)
+    return beam.Pipeline(runner=FnApiRunner(default_environment=environment), options=options)
 
 
 @contextmanager

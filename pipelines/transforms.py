@@ -7,8 +7,7 @@ import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-import apache_beam as beam
-
+from glassplate.pipelines.beam import beam
 from glassplate.pipelines.config import CompressConfig
 from glassplate.pipelines.encode import encode_shard
 from glassplate.pipelines.planning import ShardPlan
