@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from PIL import Image
+from PIL.PngImagePlugin import PngInfo
 
 from glassplate.codecs import Region
 from glassplate.codecs.errors import ConfigError
@@ -16,6 +17,7 @@ from glassplate.pipelines.archive.reader import Archive
 from glassplate.pipelines.archive.schema import ImageRow
 
 _JPEG_BLOCK = 65533
+_TIFF_XMP = 700
 _OPTIONS: dict[str, dict[str, Any]] = {
     "AVIF": {"quality": 90},
     "JPEG": {"quality": 95, "subsampling": 0},
@@ -53,7 +55,8 @@ def save(image: Image.Image, path: Path) -> Path:
         )
     with _whole(path) as temporary:
         try:
-            image.save(temporary, format_name, **_OPTIONS.get(format_name, {}), **present)
+            options = _OPTIONS.get(format_name, {}) | _metadata(format_name, present)
+            image.save(temporary, format_name, **options)
         except (OSError, ValueError) as error:
             if isinstance(error, OSError) and error.errno:
                 raise
@@ -82,6 +85,17 @@ def _writable(path: Path) -> str:
             f"cannot write {suffix} files", "Use .png, .jpg, .webp, .avif or .tiff.", str(path)
         )
     return format_name
+
+
+def _metadata(format_name: str, blocks: dict[str, bytes]) -> dict[str, Any]:
+    """Options of Pillow's save; two formats have their own way with XMP."""
+    options: dict[str, Any] = dict(blocks)
+    if format_name == "PNG" and "xmp" in options:
+        options["pnginfo"] = PngInfo()
+        options["pnginfo"].add_itxt("XML:com.adobe.xmp", options.pop("xmp"))
+    if format_name == "TIFF" and "xmp" in options:
+        options["tiffinfo"] = {_TIFF_XMP: options.pop("xmp")}
+    return options
 
 
 @contextmanager
