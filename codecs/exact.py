@@ -94,7 +94,7 @@ class JxlJpegCodec:
         self.spec = CodecSpec(self.name, params=self.config.model_dump())
 
     def refuses_file(self, data: bytes) -> str | None:
-        """Looks at the first bytes only: some JPEGs (CMYK, arithmetic coding, trailing data) turn
+        """Looks at the first bytes only: some JPEGs (CMYK, arithmetic coding, damage) turn
         out at encoding not to come back exactly, which is an EncodeError."""
         if not data.startswith(_JPEG_MAGIC):
             return "not a JPEG file"
