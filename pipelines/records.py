@@ -76,13 +76,11 @@ def image_row(job: Job, config: CompressConfig, bitstream_row: int | None) -> Im
 
 
 def bitstream_row(job: Job) -> BitstreamRow:
-    """The stored bytes. Files that are kept whole have their metadata inside."""
+    """The stored bytes and the source's metadata, upright; bit-exact files hold theirs as well."""
     stored, picture = job.stored, job.picture
     assert stored
     assert picture
     assert job.image_id
-    if stored.bit_exact:
-        return BitstreamRow(job.image_id, stored.bitstream)
     return BitstreamRow(
         job.image_id, stored.bitstream, picture.icc_profile, picture.exif, picture.xmp
     )
@@ -96,7 +94,7 @@ def _stored_row(
     bitstream_row: int | None,
 ) -> ImageRow:
     pixels = (picture.width or 0) * (picture.height or 0)
-    blocks = () if stored.bit_exact else (picture.icc_profile, picture.exif, picture.xmp)
+    blocks = (picture.icc_profile, picture.exif, picture.xmp)
     return replace(
         row,
         status=stored.status,

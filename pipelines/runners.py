@@ -5,13 +5,18 @@ from __future__ import annotations
 import logging
 import shlex
 import sys
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 from glassplate.pipelines.beam import beam
 
 from apache_beam.options.pipeline_options import PipelineOptions  # isort: skip
+from apache_beam.portability import python_urns  # isort: skip
+from apache_beam.runners.portability import local_job_service  # isort: skip
 from apache_beam.runners.portability.fn_api_runner import FnApiRunner  # isort: skip
+from apache_beam.runners.portability.fn_api_runner import worker_handlers  # isort: skip
 from apache_beam.transforms.environments import SubprocessSDKEnvironment  # isort: skip
 
 
@@ -32,10 +37,28 @@ def local_pipeline(workers: int) -> beam.Pipeline:
 @contextmanager
 def quiet_beam() -> Iterator[None]:
     """Keep Beam's own log, which is about its machinery, off the user's terminal."""
-    logger = logging.getLogger("apache_beam")
+    logger = logging.getLogger(beam.__name__)
     level = logger.level
-    logger.setLevel(logging.ERROR)
+    logger.setLevel(logging.CRITICAL)
     try:
         yield
     finally:
         logger.setLevel(level)
+
+
+@worker_handlers.WorkerHandler.register_environment(python_urns.SUBPROCESS_SDK, bytes)
+class _WorkerProcess(worker_handlers.SubprocessSdkWorkerHandler):  # type: ignore[misc]
+    """Beam waits for ever on a worker process that was killed; this one ends the run instead."""
+
+    def start_worker(self) -> None:
+        self.worker: Any = local_job_service.SubprocessSdkWorker(
+            self._worker_command_line, self.control_address, self.provision_info, self.worker_id
+        )
+        self.worker_thread = threading.Thread(target=self._run, name="run_worker", daemon=True)
+        self.worker_thread.start()
+
+    def _run(self) -> None:
+        try:
+            self.worker.run()
+        except RuntimeError as error:
+            self.control_conn.abort(error)

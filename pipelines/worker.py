@@ -1,6 +1,7 @@
 """A worker process on this machine: Beam's own entry point, with its chatter turned down.
 
-Started by `runners.local_pipeline` as `python -m glassplate.pipelines.worker`.
+Started by `runners.local_pipeline` as `python -m glassplate.pipelines.worker`. What our own code
+logs goes to the standard error of the command, as it is.
 """
 
 from __future__ import annotations
@@ -17,8 +18,10 @@ def main() -> None:
     """Serve the runner whose address Beam put into the environment, until it says stop."""
     from apache_beam.runners.worker import sdk_worker_main
 
-    logging.getLogger(beam.__name__).setLevel(logging.ERROR)
-    os.environ["PIPELINE_OPTIONS"] = json.dumps({"default_sdk_harness_log_level": "ERROR"})
+    logging.basicConfig(format="%(levelname)s: %(message)s")
+    logging.getLogger(beam.__name__).setLevel(logging.CRITICAL)
+    os.environ.pop("LOGGING_API_SERVICE_DESCRIPTOR", None)
+    os.environ["PIPELINE_OPTIONS"] = json.dumps({"default_sdk_harness_log_level": "WARNING"})
     sdk_worker_main.main(sys.argv)
 
 
