@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import struct
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -57,7 +58,7 @@ def save(image: Image.Image, path: Path) -> Path:
         try:
             options = _OPTIONS.get(format_name, {}) | _metadata(format_name, present)
             image.save(temporary, format_name, **options)
-        except (OSError, ValueError) as error:
+        except (OSError, ValueError, SyntaxError, struct.error) as error:
             if isinstance(error, OSError) and error.errno:
                 raise
             raise ConfigError(
@@ -94,7 +95,9 @@ def _metadata(format_name: str, blocks: dict[str, bytes]) -> dict[str, Any]:
         options["pnginfo"] = PngInfo()
         options["pnginfo"].add_itxt("XML:com.adobe.xmp", options.pop("xmp"))
     if format_name == "TIFF" and "xmp" in options:
-        options["tiffinfo"] = {_TIFF_XMP: options.pop("xmp")}
+        options["exif"] = exif = Image.Exif()
+        exif.load(blocks.get("exif", b""))
+        exif[_TIFF_XMP] = options.pop("xmp")
     return options
 
 

@@ -6,13 +6,15 @@ archive.json -> newest sound manifest -> index (footer, one row group) -> catalo
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from hashlib import sha256
 from pathlib import PurePosixPath
 from typing import Any
 
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.dataset as ds
+import pyarrow.fs as pafs
 from PIL import Image
 
 from glassplate.codecs import Codec, CodecSpec, FileCodec, Region, codec_from_spec
@@ -211,20 +213,26 @@ class Archive:
         return self._codecs[fingerprint]
 
     def _dataset(self, table: str) -> ds.Dataset:
-        files: Iterable[FileEntry | None] = (getattr(s, table) for s in self.manifest.shards)
-        paths = [self.store.path(file.path) for file in files if file]
-        schema = TABLES[table].append(pa.field("run", pa.string()))
-        if not paths:
-            return ds.dataset(schema.empty_table())
+        """The files that the manifest names, none of them opened yet."""
         checked = ds.ParquetFragmentScanOptions(page_checksum_verification=True)
-        return ds.dataset(
-            paths,
-            schema=schema,
-            format=ds.ParquetFileFormat(default_fragment_scan_options=checked),
-            filesystem=self.store.filesystem,
-            partitioning=ds.partitioning(pa.schema([("run", pa.string())]), flavor="hive"),
-            partition_base_dir=self.store.path(table),
+        parquet = ds.ParquetFileFormat(default_fragment_scan_options=checked)
+        files: list[FileEntry | None] = [getattr(s, table) for s in self.manifest.shards]
+        filesystem = (
+            pafs.LocalFileSystem()
+            if self.store.is_local
+            else pafs.PyFileSystem(pafs.FSSpecHandler(self.store.filesystem))
         )
+        fragments = [
+            parquet.make_fragment(
+                self.store.path(file.path),
+                filesystem=filesystem,
+                partition_expression=pc.field("run") == run_of(file.path),
+            )
+            for file in files
+            if file
+        ]
+        schema = TABLES[table].append(pa.field("run", pa.string()))
+        return ds.FileSystemDataset(fragments, schema, parquet)
 
 
 def read_spec(store: Store, fingerprint: str) -> CodecSpec:

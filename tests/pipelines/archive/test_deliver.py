@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import io
 from pathlib import Path
@@ -115,6 +116,20 @@ def test_metadata_is_embedded(archive: Archive, tmp_path: Path, suffix: str) -> 
         assert image.info["xmp"] == b"<x:xmpmeta/>"
         if suffix in (".png", ".tiff", ""):
             assert np.array_equal(np.array(image), pixels(3))
+
+
+@pytest.mark.parametrize("suffix", [".png", ".jpg", ".webp", ".tiff", ".avif"])
+@pytest.mark.parametrize("exif", [b"Exif\0\0", b"Exif\0\0garbage", b"MM\0*\0\0", b"\xff" * 40])
+def test_broken_metadata_is_written_or_refused(tmp_path: Path, suffix: str, exif: bytes) -> None:
+    store = Store(str(tmp_path / "archive"))
+    commit(store, [encoded("a.png", 1, exif=exif, xmp=b"\xff<", icc_profile=b"broken")])
+    archive = open_archive(store.url)
+    if suffix in (".tiff", ".avif"):  # these parse it
+        with contextlib.suppress(ConfigError):
+            deliver(archive, "a.png", tmp_path / f"out{suffix}")
+    else:
+        with Image.open(deliver(archive, "a.png", tmp_path / f"out{suffix}")) as image:
+            assert image.size == (32, 24)
 
 
 def test_exif_too_long_for_jpeg(archive: Archive, tmp_path: Path) -> None:
