@@ -5,6 +5,7 @@ Commands import what they need when they run, so that `--help` is quick.
 
 from __future__ import annotations
 
+import logging
 from typing import Any
 
 import typer
@@ -64,4 +65,15 @@ app.command()(cli_report.sample)
 
 def main() -> None:
     """Entry point of the console script."""
+    _log_to_stderr()
     app()
+
+
+def _log_to_stderr() -> None:
+    """Our own warnings as lines; other libraries speak up through errors that we catch."""
+    handler = logging.StreamHandler()
+    handler.setFormatter(logging.Formatter("%(levelname)s: %(message)s"))
+    ours = logging.getLogger("glassplate")
+    ours.addHandler(handler)
+    ours.propagate = False
+    logging.getLogger().addHandler(logging.NullHandler())

@@ -10,22 +10,25 @@ import typer
 
 from glassplate.codecs.errors import ConfigError
 from glassplate.flows.exit_codes import ExitCode
+from glassplate.flows.live import live_count
 from glassplate.flows.options import (
     ArchiveArgument,
     DeviceOption,
     JsonOption,
+    NoProgress,
     WhereOption,
     output_of,
+    parse_device,
     parse_duration,
     parse_region,
     parse_subset,
 )
-from glassplate.flows.output import human_bytes, one_line
+from glassplate.flows.output import Output, human_bytes, one_line, ratio
 
 if TYPE_CHECKING:
-    from PIL.Image import Image
+    from glassplate.pipelines.archive import Archive, Damage
 
-LISTED = ("name", "status", "reason", "codec", "width", "height", "bpp", "psnr", "ms_ssim")
+LISTED = ["name", "status", "reason", "codec", "width", "height", "bpp", "psnr", "ms_ssim"]
 
 KeyArgument = Annotated[
     str,
@@ -35,10 +38,23 @@ KeyArgument = Annotated[
         show_default=False,
     ),
 ]
+LimitOption = Annotated[
+    int | None, typer.Option("--limit", min=1, help="At most so many rows.", show_default=False)
+]
+OrderOption = Annotated[
+    str | None,
+    typer.Option(
+        "--order", metavar="SQL", help='Sort by: "psnr", "bpp desc"; by name if left out.'
+    ),
+]
 
 
 def list_pictures(
-    context: typer.Context, archive: ArchiveArgument, as_json: JsonOption = False
+    context: typer.Context,
+    archive: ArchiveArgument,
+    order: OrderOption = None,
+    limit: LimitOption = None,
+    as_json: JsonOption = False,
 ) -> None:
     """List every input of the newest snapshot and what became of it.
 
@@ -46,15 +62,19 @@ def list_pictures(
 
         glassplate list archive/
 
+        glassplate list archive/ --order "psnr" --limit 10
+
         glassplate list archive/ --json
     """
-    query(context, archive, None, as_json)
+    query(context, archive, None, order, limit, as_json)
 
 
 def query(
     context: typer.Context,
     archive: ArchiveArgument,
     where: WhereOption = None,
+    order: OrderOption = None,
+    limit: LimitOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """List the rows of the catalogue for which a DuckDB condition holds.
@@ -67,10 +87,17 @@ def query(
     """
     from glassplate.pipelines import open_archive
 
-    rows = open_archive(archive).where(where or "true").to_pylist()
-    failed = any(row["status"] == "failed" for row in rows)
-    columns = (*LISTED, "error_code") if failed else LISTED
-    output_of(context).records(rows, columns)
+    output = output_of(context)
+    table = open_archive(archive).where(where, order=order, limit=limit)
+    if output.as_json:
+        for batch in table.to_batches(max_chunksize=1024):
+            for row in batch.to_pylist():
+                output.record(row)
+        return
+    failed = table.num_rows > table["error_code"].null_count
+    columns = [*LISTED, "error_code"] if failed else LISTED
+    output.records(table.select(columns).to_pylist(), columns)
+    output.message(f"{table.num_rows} rows")
 
 
 def info(
@@ -92,10 +119,26 @@ def info(
     from glassplate.pipelines import open_archive
 
     opened = open_archive(archive)
-    if key is not None:
-        output_of(context).facts(asdict(opened.find(key)))
-        return
-    raise NotImplementedError
+    output_of(context).facts(_archive_facts(opened) if key is None else asdict(opened.find(key)))
+
+
+def _archive_facts(archive: Archive) -> dict[str, Any]:
+    snapshot = archive.manifest
+    files = [file for shard in snapshot.shards for file in shard.files()]
+    files += [*snapshot.id_index, *snapshot.name_index, *snapshot.models]
+    return {
+        "archive": archive.store.url,
+        "format_version": snapshot.format_version,
+        "schema_version": snapshot.schema_version,
+        "snapshot": snapshot.number,
+        "snapshots": len(archive.snapshots()),
+        "last_run": snapshot.run.run_id,
+        "finished": snapshot.run.finished,
+        "rows": sum(shard.images.rows for shard in snapshot.shards),
+        "files": len(files),
+        "bytes": sum(file.bytes for file in files),
+        "codecs": ", ".join(sorted(set(snapshot.codecs.values()))),
+    }
 
 
 def get(
@@ -118,6 +161,8 @@ def get(
 ) -> None:
     """Give one picture back: decoded and upright, or as the very file it was.
 
+    A bit-exact picture comes back as its source file if FILE has that format's suffix.
+
     Examples:
 
         glassplate get archive/ holiday/beach.jpg -o beach.png
@@ -127,27 +172,18 @@ def get(
         glassplate get archive/ scan-16bit.tif -o scan.tif --original
     """
     from glassplate.pipelines import open_archive
+    from glassplate.pipelines.archive import deliver
 
     rectangle = parse_region(region)
     if original and rectangle:
         raise ConfigError("a file has no region", "Leave out --region.", "--original")
-    if not original:
-        _check_suffix(output_file)
-    opened = open_archive(archive, device=device)
+    opened = open_archive(archive, device=parse_device(device))
     if original:
         data, _ = opened.original(key)
         output_file.write_bytes(data)
-        facts: dict[str, Any] = {}
     else:
-        image = opened.get(key, rectangle)
-        _save(image, output_file)
-        facts = {"width": image.width, "height": image.height}
-    output = output_of(context)
-    size = output_file.stat().st_size
-    if output.as_json:
-        output.record({"file": str(output_file), "bytes": size, **facts})
-    else:
-        output.message(f"wrote {one_line(str(output_file))} ({human_bytes(size)})")
+        output_file = deliver(opened, key, output_file, rectangle)
+    _wrote(output_of(context), [output_file])
 
 
 def extract(
@@ -157,11 +193,17 @@ def extract(
         Path, typer.Argument(metavar="DIR", help="Where to write.", show_default=False)
     ],
     where: WhereOption = None,
+    format: Annotated[  # noqa: A002 (the name that users expect)
+        str | None,
+        typer.Option("--format", help="Write all as png, tiff, jpg, ...", show_default=False),
+    ] = None,
+    device: DeviceOption = "auto",
     as_json: JsonOption = False,
 ) -> None:
     """Write many pictures into a directory, under the names they had.
 
-    Bit-exact pictures come back as the files they were, the others as PNG.
+    Bit-exact pictures come back as the files they were, the others as PNG. No file is replaced,
+    and none is written outside of the directory.
 
     Examples:
 
@@ -169,23 +211,36 @@ def extract(
 
         glassplate extract archive/ out/ --where "name like 'holiday/%'"
     """
-    raise NotImplementedError
+    from glassplate.codecs.errors import GlassplateError
+    from glassplate.pipelines import open_archive
+    from glassplate.pipelines.archive import extract as extract_pictures
+
+    output = output_of(context)
+    opened = open_archive(archive, device=parse_device(device))
+    result = extract_pictures(opened, where, directory, format)
+    _wrote(output, result.written)
+    for name, error in result.errors:
+        known = error if isinstance(error, GlassplateError) else None
+        output.failure(known.code if known else "os-error", f"{name}: {error}", known)
+    if result.errors:
+        raise typer.Exit(ExitCode.SOME_FAILED)
 
 
 def verify(
     context: typer.Context,
     archive: ArchiveArgument,
     subset: Annotated[
-        str, typer.Option("--subset", metavar="SHARE", help="Check a random share: 5%, 0.05.")
+        str, typer.Option("--subset", metavar="SHARE", help="Check a part, another every day: 5%.")
     ] = "100%",
     max_duration: Annotated[
         str | None,
         typer.Option("--max-duration", metavar="TIME", help="Stop after 90s, 10m, 2h."),
     ] = None,
     decode: Annotated[bool, typer.Option("--decode", help="Decode every picture, too.")] = False,
+    no_progress: NoProgress = False,
     as_json: JsonOption = False,
 ) -> None:
-    """Read the archive again and compare it with its checksums; name every picture that is hit.
+    """Read the archive again, compare it with its checksums, and name every picture that is hit.
 
     Examples:
 
@@ -195,41 +250,72 @@ def verify(
 
         glassplate verify archive/ --max-duration 10m --decode
     """
-    from glassplate.pipelines.archive.verify import verify_archive
+    from glassplate.flows.fixity import check, record_of
+    from glassplate.pipelines import open_archive
 
-    report = verify_archive(archive)
+    share, seconds = parse_subset(subset), parse_duration(max_duration)
+    output, opened = output_of(context), open_archive(archive)
+    shown = not (no_progress or output.as_json)
+    with live_count(output.stderr, "verifying shards", shown=shown) as show:
+        progress = (lambda done, total: show(done, total, "")) if show else None
+        report = check(opened, share, seconds, decode=decode, progress=progress)
+    if output.as_json:
+        output.record(record_of(opened, report))
+    else:
+        for damage in report.damages:
+            _show_damage(output, damage)
+        output.message(
+            f"{report.files} files, {human_bytes(report.bytes)}, "
+            f"{report.shards} of {report.shards_total} shards: "
+            + ("sound" if report.ok else f"{len(report.damages)} damages")
+        )
     if not report.ok:
         raise typer.Exit(ExitCode.DAMAGED)
-    raise NotImplementedError(parse_duration(max_duration), parse_subset(subset))
+
+
+def _show_damage(output: Output, damage: Damage) -> None:
+    output.stdout.print(one_line(f"{damage.path}: {damage.cause}"), markup=False)
+    for name in damage.names or damage.image_ids:
+        output.stdout.print(f"    {one_line(name)}", markup=False)
 
 
 def stats(context: typer.Context, archive: ArchiveArgument, as_json: JsonOption = False) -> None:
-    """Sum up an archive: pictures, bytes, ratio and quality, by codec.
+    """Sum up an archive: sources by status, bytes, ratio, and quality by codec.
 
     Example:
 
         glassplate stats archive/
     """
-    raise NotImplementedError
+    from glassplate.pipelines import open_archive
+
+    output = output_of(context)
+    total = open_archive(archive).stats()
+    if output.as_json:
+        output.record(total)
+        return
+    codecs = total.pop("codecs")
+    source, stored = total["source_bytes"] or 0, total["stored_bytes"] or 0
+    output.facts(
+        {
+            **total,
+            "source_bytes": human_bytes(source),
+            "stored_bytes": human_bytes(stored),
+            "ratio": ratio(source, stored),
+        }
+    )
+    for row in codecs:
+        row["ratio"] = ratio(row["source_bytes"], row["stored_bytes"])
+        row |= {name: human_bytes(row[name]) for name in ("source_bytes", "stored_bytes")}
+    if codecs:
+        output.stdout.print()
+        output.records(codecs, list(codecs[0]))
 
 
-def _check_suffix(file: Path) -> None:
-    from PIL import Image
-
-    if file.suffix.lower() not in Image.registered_extensions():
-        raise ConfigError(
-            f"{file.suffix or file.name!r} is no picture format", "Use .png, .tif, .jpg.", "--output"
-        )
-
-
-def _save(image: Image, file: Path) -> None:
-    """Write with the metadata that came along. Raises ConfigError if the format cannot hold it."""
-    kept = {name: image.info[name] for name in ("icc_profile", "exif", "xmp") if name in image.info}
-    lossy = {"quality": 95} if file.suffix.lower() in (".jpg", ".jpeg", ".webp", ".avif") else {}
-    try:
-        image.save(file, **kept, **lossy)
-    except (OSError, ValueError, KeyError) as error:
-        if isinstance(error, OSError) and error.errno is not None:
-            raise
-        file.unlink(missing_ok=True)
-        raise ConfigError(f"{error}", "Use .png or .tif.", "--output") from error
+def _wrote(output: Output, files: list[Path]) -> None:
+    """Say which files were written."""
+    for file in files:
+        size = file.stat().st_size
+        if output.as_json:
+            output.record({"file": str(file), "bytes": size})
+        else:
+            output.message(f"wrote {one_line(str(file))} ({human_bytes(size)})")

@@ -2,22 +2,28 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Any
+import logging
+import os
+import time
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from glassplate.codecs.errors import GlassplateError
 from glassplate.flows.exit_codes import ExitCode
 from glassplate.flows.live import live_progress
 from glassplate.flows.options import (
     ArchiveArgument,
     DeviceOption,
     JsonOption,
+    NoProgress,
     SourceArgument,
     compress_config,
     output_of,
     parse_codec_options,
 )
-from glassplate.flows.output import Output, human_bytes, human_seconds
+from glassplate.flows.output import Output, human_bytes, human_seconds, ratio
 
 if TYPE_CHECKING:
     from glassplate.pipelines.archive.manifest import Ledger
@@ -68,13 +74,22 @@ VerifyShare = Annotated[
         help="Share of the pictures that are decoded again and measured before the commit.",
     ),
 ]
+Plugins = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--plugin",
+        metavar="MODULE",
+        help="Import this module first; it registers codecs of its own. Can be repeated.",
+        show_default=False,
+    ),
+]
+Latents = Annotated[
+    bool, typer.Option("--latents/--no-latents", help="Store embeddings and latents, too.")
+]
 DryRun = Annotated[
     bool, typer.Option("--dry-run", help="Plan only: counts, bytes, expected size and time.")
 ]
-NoProgress = Annotated[bool, typer.Option("--no-progress", help="No progress on stderr.")]
-AsFlow = Annotated[
-    bool, typer.Option("--flow", help="Run as the Prefect flow `compress-archive`.")
-]
+AsFlow = Annotated[bool, typer.Option("--flow", help="Run as the Prefect flow `compress-archive`.")]
 
 
 def compress(
@@ -92,6 +107,8 @@ def compress(
     max_failures: MaxFailures = "25%",
     max_pixels: MaxPixels = 200_000_000,
     verify: VerifyShare = "100%",
+    latents: Latents = True,
+    plugin: Plugins = None,
     dry_run: DryRun = False,
     flow: AsFlow = False,
     no_progress: NoProgress = False,
@@ -124,6 +141,8 @@ def compress(
         max_failures=max_failures,
         max_pixels=max_pixels,
         verify_fraction=verify,
+        latents=latents,
+        plugins=plugin or [],
     )
     output = output_of(context)
     if dry_run:
@@ -147,6 +166,7 @@ def plan(
     device: DeviceOption = "auto",
     retry_failed: RetryFailed = False,
     max_pixels: MaxPixels = 200_000_000,
+    plugin: Plugins = None,
     as_json: JsonOption = False,
 ) -> None:
     """Say what `compress` would do, and write nothing: counts, bytes, expected size and time.
@@ -169,38 +189,47 @@ def plan(
         device=device,
         retry_failed=retry_failed,
         max_pixels=max_pixels,
+        plugins=plugin or [],
     )
     _show_plan(output_of(context), config)
 
 
 def _compress_here(output: Output, config: CompressConfig, *, shown: bool) -> None:
-    from glassplate.pipelines import run
+    from glassplate.pipelines.run import compress as run
 
     with live_progress(output.stderr, shown=shown) as progress:
-        result = run.compress(config, progress)
-    snapshot = result.snapshot.number if result.snapshot else None
-    _finish(output, config, result.ledger, snapshot, result.seconds)
+        result = run(config, progress)
+    _finish(output, config, result.ledger, result.seconds)
 
 
 def _compress_as_flow(output: Output, config: CompressConfig) -> None:
+    os.environ.setdefault("PREFECT_SERVER_ANALYTICS_ENABLED", "false")
     from glassplate.flows.compress import compress_archive, flow_parameters
 
-    result = compress_archive(**flow_parameters(config))
-    _finish(output, config, result.ledger, result.snapshot, result.seconds)
+    for runs in ("prefect.flow_runs", "prefect.task_runs"):
+        logging.getLogger(runs).addFilter(_without_traceback)
+    started = time.monotonic()
+    ledger = compress_archive(**flow_parameters(config))
+    _finish(output, config, ledger, time.monotonic() - started)
 
 
-def _finish(
-    output: Output, config: CompressConfig, ledger: Ledger, snapshot: int | None, seconds: float
-) -> None:
+def _without_traceback(record: logging.LogRecord) -> bool:
+    """Typed errors say what is wrong; Prefect would add the whole stack, twice."""
+    if record.exc_info and isinstance(record.exc_info[1], GlassplateError):
+        record.exc_info = None
+    return True
+
+
+def _finish(output: Output, config: CompressConfig, ledger: Ledger, seconds: float) -> None:
     """Print what the run did; exit 3 if inputs failed in it."""
     if output.as_json:
-        output.record({**ledger.model_dump(), "snapshot": snapshot, "seconds": round(seconds, 3)})
+        output.record({**ledger.model_dump(), "seconds": round(seconds, 3)})
     else:
         output.ledger(ledger)
-    if snapshot is None:
+    if ledger.unchanged == ledger.inputs:
         output.message(f"nothing to do: {config.archive} is up to date")
     else:
-        output.message(f"committed snapshot {snapshot} of {config.archive}")
+        output.message(f"committed to {config.archive} in {human_seconds(seconds)}")
     if ledger.failed:
         output.message(
             f"{ledger.failed} inputs failed; see: "
@@ -210,10 +239,29 @@ def _finish(
 
 
 def _show_plan(output: Output, config: CompressConfig) -> None:
-    from glassplate.pipelines import run
+    from glassplate.pipelines.estimate import estimate
+    from glassplate.pipelines.planning import plan_run
 
-    plan = run.plan_run(config)
-    estimate = run.estimate(plan)
-    facts: dict[str, Any] = {}
-    output.facts(facts)
-    raise NotImplementedError(estimate, human_bytes, human_seconds)
+    plan = plan_run(config)
+    expected = estimate(plan)
+    counts = {
+        "inputs": plan.inputs,
+        "unchanged": plan.unchanged,
+        "new_inputs": plan.new_inputs,
+        "shards": len(plan.shards),
+    }
+    if output.as_json:
+        output.record({**counts, **asdict(expected), "inputs": plan.inputs})
+        return
+    statuses = ", ".join(f"{count} {status}" for status, count in expected.statuses.items())
+    output.facts(
+        {
+            **counts,
+            "source": human_bytes(expected.source_bytes),
+            "expected_size": human_bytes(expected.stored_bytes),
+            "expected_ratio": ratio(expected.source_bytes, expected.stored_bytes),
+            "expected_time": human_seconds(expected.seconds),
+            "expected_psnr": None if expected.psnr is None else f"{expected.psnr:.1f} dB",
+            "from_a_sample_of": f"{expected.sampled} ({statuses})" if statuses else 0,
+        }
+    )

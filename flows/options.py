@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import json
 import re
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, cast, get_args
 
 import typer
 
-from glassplate.codecs.base import Region
+from glassplate.codecs.base import Device, Region
 from glassplate.codecs.errors import ConfigError
 from glassplate.flows.output import Output
 
@@ -75,6 +75,7 @@ DeviceOption = Annotated[
         help="Where codecs that use torch run; cuda without a GPU is an error.",
     ),
 ]
+NoProgress = Annotated[bool, typer.Option("--no-progress", help="No progress on stderr.")]
 
 
 def output_of(context: typer.Context) -> Output:
@@ -129,11 +130,20 @@ def parse_region(text: str | None) -> Region | None:
     if text is None:
         return None
     if not re.fullmatch(r"\d{1,9}(,\d{1,9}){3}", text.replace(" ", "")):
-        raise ConfigError(f"{text!r} is not x,y,width,height", "For example 0,0,512,512.", "--region")
+        raise ConfigError(
+            f"{text!r} is not x,y,width,height", "For example 0,0,512,512.", "--region"
+        )
     x, y, width, height = (int(part) for part in text.split(","))
     if not (width and height):
         raise ConfigError("the region is empty", subject="--region")
     return Region(x=x, y=y, width=width, height=height)
+
+
+def parse_device(text: str) -> Device:
+    """'auto', 'cpu' or 'cuda'."""
+    if text not in get_args(Device):
+        raise ConfigError(f"{text!r} is not one of {', '.join(get_args(Device))}", "", "--device")
+    return cast(Device, text)
 
 
 def parse_duration(text: str | None) -> float | None:
@@ -142,7 +152,9 @@ def parse_duration(text: str | None) -> float | None:
         return None
     match = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*(s|m|min|h|d)?\s*", text)
     if not match or float(match[1]) == 0:
-        raise ConfigError(f"{text!r} is not a duration", "For example 90s, 10m, 2h.", "--max-duration")
+        raise ConfigError(
+            f"{text!r} is not a duration", "For example 90s, 10m, 2h.", "--max-duration"
+        )
     return float(match[1]) * _SECONDS[match[2] or "s"]
 
 

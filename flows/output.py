@@ -14,6 +14,7 @@ from datetime import date, datetime
 from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from glassplate.codecs.errors import GlassplateError
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 
 _ABSENT = "–"
 _NUMERIC = (int, float)
+_FILE_WIDTH = 10_000
 
 
 class Output:
@@ -61,25 +63,21 @@ class Output:
         self.stdout.print(grid)
 
     def table(self, columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
-        """A table for people: numbers to the right, as wide as the terminal or the file needs."""
+        """A table for people: numbers to the right; cut to a terminal's width, whole in a file."""
         rows = [list(row) for row in rows]
         table = Table(box=None, pad_edge=False, header_style="bold")
         for position, name in enumerate(columns):
             cells = [row[position] for row in rows if row[position] is not None]
             right = bool(cells) and all(isinstance(cell, _NUMERIC) for cell in cells)
             table.add_column(
-                name.replace("_", " "), justify="right" if right else "left", overflow="fold"
+                name.replace("_", " "), justify="right" if right else "left", no_wrap=True
             )
         for row in rows:
             table.add_row(*(show(cell) for cell in row))
-        if self.stdout.is_terminal:
-            self.stdout.print(table)
-        else:
-            self.stdout.print(table, width=max(80, self._natural_width(table)))
-
-    def _natural_width(self, table: Table) -> int:
-        unlimited = self.stdout.options.update(max_width=10_000)
-        return self.stdout.measure(table, options=unlimited).maximum
+        if not self.stdout.is_terminal:
+            unlimited = self.stdout.options.update(max_width=_FILE_WIDTH)
+            self.stdout.width = self.stdout.measure(table, options=unlimited).maximum
+        self.stdout.print(table)
 
     def ledger(self, ledger: Ledger) -> None:
         """What became of the inputs of one run."""
@@ -119,15 +117,16 @@ def one_line(text: str) -> str:
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
 
 
-def show(value: Any) -> str:
-    """A value as a person reads it."""
+def show(value: Any, *, markup: bool = True) -> str:
+    """A value as a person reads it; escaped for rich if it goes through its markup."""
     if value is None:
         return _ABSENT
     if isinstance(value, bool):
         return "yes" if value else "no"
     if isinstance(value, float):
-        return f"{value:.4g}" if abs(value) < 1 else f"{value:.2f}"
-    return one_line(str(value)).replace("[", r"\[")
+        return f"{value:.3f}" if abs(value) < 10 else f"{value:.2f}"
+    text = one_line(str(value))
+    return escape(text) if markup else text
 
 
 def human_bytes(count: float) -> str:

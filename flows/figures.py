@@ -1,0 +1,137 @@
+"""Figures of the reports: drawn once, given as SVG for the page or PNG for a file.
+
+On the page a figure takes the colour of the text around it, so it reads in light and in dark.
+"""
+
+from __future__ import annotations
+
+import io
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import matplotlib
+import numpy as np
+import numpy.typing as npt
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure as Canvas
+
+_INK = "#123457"  # stands for the page's text colour; used for nothing else
+_ACCENT = "#3b82c4"
+_CHANNELS = {1: ("#8a8f98",), 3: ("#d9534f", "#3f9d5a", "#3b7dd8")}
+_STYLE = {
+    "axes.edgecolor": _INK,
+    "axes.labelcolor": _INK,
+    "axes.spines.right": False,
+    "axes.spines.top": False,
+    "font.size": 9,
+    "legend.frameon": False,
+    "svg.fonttype": "path",
+    "svg.hashsalt": "glassplate",
+    "text.color": _INK,
+    "xtick.color": _INK,
+    "ytick.color": _INK,
+}
+
+
+@dataclass(frozen=True)
+class Figure:
+    """A drawn figure with the name of its file and the sentence under it."""
+
+    name: str
+    caption: str
+    canvas: Canvas
+
+    def svg(self) -> str:
+        """Inline SVG that follows the page's text colour and width."""
+        buffer = io.StringIO()
+        with matplotlib.rc_context(_STYLE):
+            self.canvas.savefig(buffer, format="svg", transparent=True, metadata={"Date": None})
+        svg = buffer.getvalue()
+        svg = svg[svg.index("<svg") :].replace(_INK, "currentColor")
+        svg = re.sub(r'(id="|url\(#|href="#)', rf"\g<1>{self.name}-", svg)
+        return re.sub(r'<svg [^>]*?(viewBox="[^"]*")[^>]*>', r'<svg role="img" \1>', svg, count=1)
+
+    def write_png(self, folder: Path) -> Path:
+        """Write NAME.png, black on white, 200 dpi."""
+        folder.mkdir(parents=True, exist_ok=True)
+        path = folder / f"{self.name}.png"
+        self.canvas.savefig(path, dpi=200, facecolor="white")
+        return path
+
+
+def histogram(name: str, caption: str, values: npt.ArrayLike, label: str) -> Figure:
+    """How many pictures have which value; infinite and missing values are left out."""
+    finite = np.asarray(values, dtype=float)
+    finite = finite[np.isfinite(finite)]
+    canvas, axes = _new(label, "pictures")
+    axes.hist(finite, bins=min(40, max(8, round(finite.size**0.5) * 2)), color=_ACCENT, alpha=0.85)
+    if finite.size:
+        median = float(np.median(finite))
+        axes.axvline(median, color=_INK, linewidth=1, linestyle=":")
+        axes.annotate(
+            f"median {median:.3g}",
+            (median, 1),
+            (4, -2),
+            xycoords=("data", "axes fraction"),
+            textcoords="offset points",
+            va="top",
+        )
+    axes.yaxis.get_major_locator().set_params(integer=True)
+    return Figure(name, caption, canvas)
+
+
+def singular_value_figure(values: Sequence[npt.NDArray[np.floating]]) -> Figure:
+    """Singular values of each channel, descending, on a log scale."""
+    canvas, axes = _new("index", "singular value")
+    names = ("red", "green", "blue") if len(values) == 3 else ("grey",)
+    for channel, name, colour in zip(values, names, _CHANNELS[len(values)], strict=True):
+        visible = np.where(channel > 1e-9, channel, np.nan)
+        axes.semilogy(np.arange(1, len(channel) + 1), visible, label=name, color=colour)
+    axes.legend()
+    caption = "Singular values of each channel. The faster they fall, the fewer are needed."
+    return Figure("singular-values", caption, canvas)
+
+
+def factor_figure(
+    ranks: npt.NDArray[np.integer], factors: Sequence[float], marked: Iterable[int]
+) -> Figure:
+    """Numbers to store at a rank, as a share of the picture's own; above 1 nothing is gained."""
+    canvas, axes = _new("rank", "compression factor")
+    axes.plot(ranks, factors, color=_ACCENT)
+    axes.axhline(1, color=_INK, linewidth=1, linestyle=":")
+    _mark(axes, ranks, np.asarray(factors), marked)
+    caption = (
+        "Numbers to store at each rank over the numbers in the picture; at 1 nothing is gained."
+    )
+    return Figure("compression-factor", caption, canvas)
+
+
+def energy_figure(energy: npt.NDArray[np.floating], marked: Iterable[int]) -> Figure:
+    """Share of the squared Frobenius norm that a rank captures, averaged over the channels."""
+    canvas, axes = _new("rank", "energy captured")
+    ranks = np.arange(1, len(energy) + 1)
+    axes.semilogx(ranks, energy, color=_ACCENT)
+    _mark(axes, ranks, energy, marked)
+    caption = "Share of the energy (squared singular values) up to each rank, mean of the channels."
+    return Figure("energy", caption, canvas)
+
+
+def _mark(
+    axes: Axes, ranks: npt.NDArray[np.integer], values: npt.NDArray[np.floating], at: Iterable[int]
+) -> None:
+    """Dots with their rank beside them."""
+    for rank in at:
+        height = float(np.interp(rank, ranks, values))
+        axes.plot([rank], [height], "o", color=_INK, markersize=4)
+        axes.annotate(str(rank), (rank, height), (5, 4), textcoords="offset points")
+
+
+def _new(x_label: str, y_label: str) -> tuple[Canvas, Axes]:
+    with matplotlib.rc_context(_STYLE):
+        canvas = Canvas(figsize=(4.6, 2.9), layout="constrained")
+        axes = canvas.add_subplot()
+        axes.set_xlabel(x_label)
+        axes.set_ylabel(y_label)
+    return canvas, axes
