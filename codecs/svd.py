@@ -28,7 +28,7 @@ from glassplate.codecs.base import (
     Target,
     resolve_device,
 )
-from glassplate.codecs.bitstream import Container, Header, Tile, pack, unpack_own
+from glassplate.codecs.bitstream import MAX_SIDE, Container, Header, Tile, pack, unpack_own
 from glassplate.codecs.errors import BitstreamError, UnsupportedImageError
 from glassplate.codecs.search import encode_to_target
 from glassplate.codecs.svd_math import element_count, rank_for_energy, rank_for_factor
@@ -91,8 +91,8 @@ class SvdCodec:
     def refuses(self, width: int, height: int, channels: int) -> str | None:
         if channels not in (1, 3):
             return f"has {channels} channels, not 1 or 3"
-        if width * height > MAX_PIXELS:
-            return f"over {MAX_PIXELS} pixels"
+        if width * height > MAX_PIXELS or max(width, height) > MAX_SIDE:
+            return f"over {MAX_PIXELS} pixels, or a side over {MAX_SIDE}"
         if self.config.tile_size == 0 and max(width, height) > MAX_WHOLE_SIDE:
             return f"a side is over {MAX_WHOLE_SIDE} pixels, without tiles"
         return None

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import numpy as np
 import numpy.typing as npt
+import torch
 
 from glassplate.codecs.base import Pixels
 
@@ -36,16 +37,16 @@ def rank_for_energy(singular_values: npt.ArrayLike, energy: float) -> int:
 
 def singular_values(image: Pixels) -> Floats:
     """(channels, min(H, W)) of a (H, W, channels) picture, descending, in units of 0-255."""
-    return np.linalg.svd(_planes(image), compute_uv=False).astype(np.float64)
+    return torch.linalg.svdvals(_planes(image)).numpy().astype(np.float64)
 
 
 def low_rank(image: Pixels, rank: int) -> Floats:
     """The nearest (H, W, channels) array of this rank in each channel; neither rounded nor
     clipped to 0-255."""
-    u, s, v = np.linalg.svd(_planes(image), full_matrices=False)
+    u, s, v = torch.linalg.svd(_planes(image), full_matrices=False)
     approximation = (u[:, :, :rank] * s[:, None, :rank]) @ v[:, :rank]
-    return np.ascontiguousarray(np.moveaxis(approximation, 0, 2))
+    return np.ascontiguousarray(np.moveaxis(approximation.numpy(), 0, 2), dtype=np.float64)
 
 
-def _planes(image: Pixels) -> Floats:
-    return np.moveaxis(image, 2, 0).astype(np.float64)
+def _planes(image: Pixels) -> torch.Tensor:
+    return torch.from_numpy(np.moveaxis(image, 2, 0).astype(np.float64))

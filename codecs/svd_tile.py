@@ -3,12 +3,13 @@
 A channel is approximated by the sum over k of scale[k] * outer(u[k], v[k]), with u, v integers.
 Payload, little-endian, for C channels of rank r each:
 
-    C times: r u16 | r scales u16 | r rows' codes u8 for u | the same for v
+    C times: r u16 | r scales u16 | r row codes u8 for u | r row codes u8 for v
+    | the first symbol i16 of each row that is coded by differences
     then all rows of symbols, range coded (see `entropy`): u then v of each channel in turn
 
 A scale is a 10-bit mantissa and a 6-bit exponent: (1024 + mantissa) * 2^(exponent - 50). A row's
-code is its table's level, plus 64 where the differences of neighbours are coded: the leading
-singular vectors of photographs are smooth.
+code is its table's level, plus 64 where the row is its first symbol and then the differences of
+neighbours: the leading singular vectors of photographs are smooth, which halves the bits.
 """
 
 from __future__ import annotations
@@ -91,12 +92,12 @@ def write_tile(channels: Sequence[QuantisedChannel]) -> Tile:
     rows: list[Symbols] = []
     levels: list[int] = []
     for channel in channels:
+        forms = [_best_form(row) for row in (*channel.u, *channel.v)]
         head += struct.pack("<H", len(channel.u)) + channel.scale_codes.astype("<u2").tobytes()
-        for row in (*channel.u, *channel.v):
-            level, coded = _best_form(row)
-            head.append(level if coded is row else level | _DIFFERENCES)
-            levels.append(level)
-            rows.append(coded)
+        head += bytes(level | (_DIFFERENCES if first else 0) for level, first, _ in forms)
+        head += b"".join(first for _, first, _ in forms)
+        levels += [level for level, _, _ in forms]
+        rows += [coded for _, _, coded in forms]
     return Tile(bytes(head) + encode_rows(rows, levels), symbols_crc(channels))
 
 
@@ -105,19 +106,18 @@ def read_tile(payload: bytes, channels: int, m: int, n: int) -> list[QuantisedCh
     heads = []
     position = 0
     for _ in range(channels):
-        rank, scale_codes, row_codes, position = _read_head(payload, position, min(m, n))
-        heads.append((rank, scale_codes, row_codes))
-    row_codes = np.concatenate([codes for _, _, codes in heads])
-    lengths = [length for rank, _, _ in heads for length in [m] * rank + [n] * rank]
-    rows = decode_rows(payload[position:], lengths, (row_codes % _DIFFERENCES).tolist())
-    for i in np.flatnonzero(row_codes >= _DIFFERENCES):
-        rows[i] = np.cumsum(rows[i], dtype=np.int32)
+        head, position = _read_head(payload, position, m, n)
+        heads.append(head)
+    levels = [level for head in heads for level in head.levels]
+    lengths = [length for head in heads for length in head.lengths]
+    rows = iter(decode_rows(payload[position:], lengths, levels))
     result = []
-    for rank, scale_codes, _ in heads:
-        u = np.array(rows[:rank], dtype=np.int32).reshape(rank, m)
-        v = np.array(rows[rank : 2 * rank], dtype=np.int32).reshape(rank, n)
-        result.append(QuantisedChannel(scale_codes, u, v))
-        del rows[: 2 * rank]
+    for head in heads:
+        symbols = [_whole_row(first, next(rows)) for first in head.firsts]
+        rank = len(head.scale_codes)
+        u = np.array(symbols[:rank], dtype=np.int32).reshape(rank, m)
+        v = np.array(symbols[rank:], dtype=np.int32).reshape(rank, n)
+        result.append(QuantisedChannel(head.scale_codes, u, v))
     return result
 
 
@@ -141,30 +141,53 @@ def symbols_crc(channels: Sequence[QuantisedChannel]) -> int:
     return crc
 
 
-def _best_form(row: Symbols) -> tuple[int, Symbols]:
-    """The row or its differences, whichever codes in fewer bits, with its level."""
-    differences = np.diff(row, prepend=np.int32(0))
+@dataclass(frozen=True)
+class _Head:
+    """Of one channel. For each row, u's then v's: level, symbols to decode, packed first symbol."""
+
+    scale_codes: npt.NDArray[np.uint16]
+    levels: list[int]
+    lengths: list[int]
+    firsts: list[bytes]
+
+
+def _read_head(payload: bytes, position: int, m: int, n: int) -> tuple[_Head, int]:
+    def take(count: int) -> bytes:
+        nonlocal position
+        position += count
+        if position > len(payload):
+            raise BitstreamError("truncated")
+        return payload[position - count : position]
+
+    (rank,) = struct.unpack("<H", take(2))
+    if rank > min(m, n):
+        raise BitstreamError(f"declares rank {rank} of a {m} x {n} matrix")
+    scale_codes = np.frombuffer(take(2 * rank), "<u2").astype(np.uint16)
+    codes = take(2 * rank)
+    if max(codes, default=0) >= _DIFFERENCES + LEVELS:
+        raise BitstreamError("names a table that does not exist")
+    firsts = [take(2) if code >= _DIFFERENCES else b"" for code in codes]
+    sides = [m] * rank + [n] * rank
+    lengths = [side - 1 if first else side for side, first in zip(sides, firsts, strict=True)]
+    return _Head(scale_codes, [code % _DIFFERENCES for code in codes], lengths, firsts), position
+
+
+def _best_form(row: Symbols) -> tuple[int, bytes, Symbols]:
+    """(level, b"", row) or (level, first symbol, differences), whichever takes fewer bits."""
+    differences = np.diff(row)
     level, bits = best_level(row)
     level_of_differences, bits_of_differences = best_level(differences)
-    if bits_of_differences < bits:
-        return level_of_differences, differences
-    return level, row
+    if bits_of_differences + 16 < bits:
+        return level_of_differences, struct.pack("<h", row[0]), differences
+    return level, b"", row
 
 
-def _read_head(
-    payload: bytes, position: int, max_rank: int
-) -> tuple[int, npt.NDArray[np.uint16], npt.NDArray[np.uint8], int]:
-    if position + 2 > len(payload):
-        raise BitstreamError("truncated")
-    (rank,) = struct.unpack_from("<H", payload, position)
-    middle, end = position + 2 + 2 * rank, position + 2 + 4 * rank
-    if rank > max_rank or end > len(payload):
-        raise BitstreamError(f"declares rank {rank}")
-    scale_codes = np.frombuffer(payload[position + 2 : middle], "<u2").astype(np.uint16)
-    row_codes = np.frombuffer(payload[middle:end], np.uint8)
-    if row_codes.max(initial=0) >= _DIFFERENCES + LEVELS:
-        raise BitstreamError("names a table that does not exist")
-    return rank, scale_codes, row_codes, end
+def _whole_row(first: bytes, coded: Symbols) -> Symbols:
+    """Undoes `_best_form`."""
+    if not first:
+        return coded
+    row = np.concatenate([np.frombuffer(first, "<i2").astype(np.int32), coded])
+    return np.cumsum(row, dtype=np.int32)
 
 
 def _scale_codes(scales: npt.NDArray[np.float64]) -> npt.NDArray[np.uint16]:
