@@ -42,6 +42,7 @@ from glassplate.codecs.svd_tile import (
 )
 
 MAX_PIXELS = 1 << 26
+BATCH_PIXELS = 1 << 22
 MAX_WHOLE_SIDE = 1 << 13
 """Without tiles: the SVD of a larger matrix takes many minutes."""
 
@@ -108,7 +109,7 @@ class SvdCodec:
         if reason := self.refuses(width, height, channels):
             raise UnsupportedImageError(reason, "Use another codec than svd.")
         grid = tile_grid(width, height, self.config.tile_size)
-        factors = [self._factorise(image[rows, columns]) for rows, columns in grid]
+        factors = self._factorise([image[rows, columns] for rows, columns in grid])
         if self.config.energy is not None and target == Target():
             return self._encode_energy(image, factors, self.config.energy)
         encode_at = partial(self._encode_factor, image, factors)
@@ -116,14 +117,28 @@ class SvdCodec:
             encode_at, partial(self._decode_one, region=None), image, target, self.default_quality
         )
 
-    def _factorise(self, tile: Pixels) -> _Factors:
-        height, width = tile.shape[:2]
-        planes = torch.from_numpy(np.moveaxis(tile, 2, 0).astype(np.float32)).to(self.device)
-        u, s, v = torch.linalg.svd(planes, full_matrices=False)
-        rank = max(1, rank_for_factor(height, width, 1))
-        return _Factors(
-            u[:, :, :rank].cpu().numpy(), s.cpu().numpy(), v[:, :rank].contiguous().cpu().numpy()
-        )
+    def _factorise(self, tiles: Sequence[Pixels]) -> list[_Factors]:
+        """The factors of every tile, in batches of equal shape."""
+        by_shape: dict[tuple[int, ...], list[int]] = {}
+        for number, tile in enumerate(tiles):
+            by_shape.setdefault(tile.shape, []).append(number)
+        factors: dict[int, _Factors] = {}
+        for shape, numbers in by_shape.items():
+            size = max(1, BATCH_PIXELS // (shape[0] * shape[1]))
+            for start in range(0, len(numbers), size):
+                batch = numbers[start : start + size]
+                parts = self._factorise_batch(np.stack([tiles[number] for number in batch]))
+                factors.update(zip(batch, parts, strict=True))
+        return [factors[number] for number in range(len(tiles))]
+
+    def _factorise_batch(self, tiles: Pixels) -> list[_Factors]:
+        """(B, m, n, C) to the factors of each."""
+        planes = torch.from_numpy(np.moveaxis(tiles, 3, 1).astype(np.float32)).to(self.device)
+        rank = max(1, rank_for_factor(tiles.shape[1], tiles.shape[2], 1))
+        u, s, v = (part.cpu() for part in torch.linalg.svd(planes, full_matrices=False))
+        u, v = u[..., :rank].clone(), v[..., :rank, :].clone()  # frees what no quality needs
+        arrays = zip(u.numpy(), s.numpy(), v.numpy(), strict=True)
+        return [_Factors(*parts) for parts in arrays]
 
     def _encode_factor(self, image: Pixels, factors: list[_Factors], quality: float) -> Encoded:
         tiles = []

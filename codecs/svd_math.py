@@ -37,7 +37,8 @@ def rank_for_energy(singular_values: npt.ArrayLike, energy: float) -> int:
 
 def singular_values(image: Pixels) -> Floats:
     """(channels, min(H, W)) of a (H, W, channels) picture, descending, in units of 0-255."""
-    return torch.linalg.svdvals(_planes(image)).numpy().astype(np.float64)
+    values: Floats = torch.linalg.svdvals(_planes(image)).numpy()
+    return values
 
 
 def low_rank(image: Pixels, rank: int) -> Floats:
