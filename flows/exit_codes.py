@@ -40,6 +40,7 @@ _BY_ERROR_CODE = {
     "bad-weights": ExitCode.USAGE,
     "bad-source": ExitCode.USAGE,
     "bad-archive": ExitCode.USAGE,
+    "not-an-image": ExitCode.USAGE,
     "too-many-failures": ExitCode.GATE,
     "commit-conflict": ExitCode.CONFLICT,
     "bad-manifest": ExitCode.DAMAGED,

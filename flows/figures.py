@@ -25,11 +25,9 @@ _STYLE = {
     "axes.labelcolor": _INK,
     "axes.spines.right": False,
     "axes.spines.top": False,
-    "font.size": 9,
-    "legend.frameon": False,
+    "font.size": 10,
     "svg.fonttype": "path",
     "svg.hashsalt": "glassplate",
-    "text.color": _INK,
     "xtick.color": _INK,
     "ytick.color": _INK,
 }
@@ -73,10 +71,11 @@ def histogram(name: str, caption: str, values: npt.ArrayLike, label: str) -> Fig
         axes.annotate(
             f"median {median:.3g}",
             (median, 1),
-            (4, -2),
+            (0, 3),
             xycoords=("data", "axes fraction"),
             textcoords="offset points",
-            va="top",
+            ha="center",
+            color=_INK,
         )
     axes.yaxis.get_major_locator().set_params(integer=True)
     return Figure(name, caption, canvas)
@@ -89,7 +88,7 @@ def singular_value_figure(values: Sequence[npt.NDArray[np.floating]]) -> Figure:
     for channel, name, colour in zip(values, names, _CHANNELS[len(values)], strict=True):
         visible = np.where(channel > 1e-9, channel, np.nan)
         axes.semilogy(np.arange(1, len(channel) + 1), visible, label=name, color=colour)
-    axes.legend()
+    axes.legend(frameon=False, labelcolor=_INK)
     caption = "Singular values of each channel. The faster they fall, the fewer are needed."
     return Figure("singular-values", caption, canvas)
 
@@ -125,12 +124,12 @@ def _mark(
     for rank in at:
         height = float(np.interp(rank, ranks, values))
         axes.plot([rank], [height], "o", color=_INK, markersize=4)
-        axes.annotate(str(rank), (rank, height), (5, 4), textcoords="offset points")
+        axes.annotate(str(rank), (rank, height), (5, -9), textcoords="offset points", color=_INK)
 
 
 def _new(x_label: str, y_label: str) -> tuple[Canvas, Axes]:
     with matplotlib.rc_context(_STYLE):
-        canvas = Canvas(figsize=(4.6, 2.9), layout="constrained")
+        canvas = Canvas(figsize=(4.2, 2.8), layout="constrained")
         axes = canvas.add_subplot()
         axes.set_xlabel(x_label)
         axes.set_ylabel(y_label)
