@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import logging
 import os
+import signal
 import sys
 
 from glassplate.pipelines.beam import beam
@@ -18,6 +19,7 @@ def main() -> None:
     """Serve the runner whose address Beam put into the environment, until it says stop."""
     from apache_beam.runners.worker import sdk_worker_main
 
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the command hears it, and ends us
     logging.basicConfig(format="%(levelname)s: %(message)s")
     logging.getLogger(beam.__name__).setLevel(logging.CRITICAL)
     os.environ.pop("LOGGING_API_SERVICE_DESCRIPTOR", None)
