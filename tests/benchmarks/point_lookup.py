@@ -220,6 +220,7 @@ def main(rows: int) -> None:
                 "manifest_bytes": len(manifest.to_bytes()),
                 "index_segments": len(manifest.id_index),
                 "build_seconds": round(built, 1),
+                "load_average": round(os.getloadavg()[0], 1),  # 1 is our own
                 "targets": {"ms": 50, "bytes": 8_000_000},
                 "cold_open_and_lookup_by_id": measure(looking(image_id, None, 40), cold),
                 "cold_open_and_lookup_by_name": measure(looking(name, None, 40), cold),
