@@ -119,7 +119,10 @@ class Encoded:
 
 @runtime_checkable
 class Codec(Protocol):
-    """A codec of pixels. Implementations are cheap to build and hold no per-picture state."""
+    """A codec of pixels. Implementations are cheap to build and hold no per-picture state.
+
+    One with weights (spec.weights_sha256) also has `weights_path: Path`, the safetensors file.
+    """
 
     spec: CodecSpec
 

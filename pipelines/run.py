@@ -131,7 +131,8 @@ def commit_plan(plan: RunPlan, staged: list[StagedShard]) -> Snapshot | None:
         options=plan.config.model_dump(mode="json"),
         ledger=run_ledger(plan, staged),
     )
-    return commit_run(store, base, staged, run, Tiers(plan.config).specs)
+    tiers = Tiers(plan.config)
+    return commit_run(store, base, staged, run, tiers.specs, tiers.weights)
 
 
 def run_ledger(plan: RunPlan, staged: list[StagedShard]) -> Ledger:

@@ -10,6 +10,7 @@ import logging
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -73,6 +74,12 @@ class Tiers:
     def specs(self) -> list[CodecSpec]:
         """Of all codecs that may appear in the run's rows."""
         return [self.codec.spec, *(codec.spec for codec in self.exact)]
+
+    @property
+    def weights(self) -> dict[str, Path]:
+        """Fingerprint -> weight file of the codec, if it has weights."""
+        path = getattr(self.codec, "weights_path", None)
+        return {self.codec.spec.fingerprint: path} if path else {}
 
     def keep_reason(self, picture: Picture) -> str | None:
         """Why the pixel codec is not even tried; None: it is."""

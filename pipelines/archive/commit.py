@@ -10,8 +10,9 @@ shards for the next run to pick up.
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from types import MappingProxyType
 
 from glassplate.codecs import CodecSpec
 from glassplate.pipelines.archive.index import INDEXED, Entries, append_segment, shard_entries
@@ -22,6 +23,7 @@ from glassplate.pipelines.archive.manifest import (
     ShardEntry,
     Snapshot,
 )
+from glassplate.pipelines.archive.models import write_models
 from glassplate.pipelines.archive.snapshots import (
     create_archive,
     current_snapshot,
@@ -42,6 +44,7 @@ def commit_run(
     staged: Sequence[StagedShard],
     run: RunEntry,
     codec_specs: Iterable[CodecSpec],
+    weights: Mapping[str, Path] = MappingProxyType({}),
 ) -> Snapshot:
     """Publish staged shards and commit them on top of `base`, all or nothing.
 
@@ -50,6 +53,7 @@ def commit_run(
         staged: The run's shards, in the order in which they get their numbers.
         run: Id, times, options and the whole run's ledger.
         codec_specs: Specs of the codecs that wrote the shards.
+        weights: Codec fingerprint -> weight file, for the codecs that have one.
 
     Raises CommitConflictError if another run committed since `base`; LedgerError if the ledger
     is not the sum of the shards' and the unchanged; ArchiveError if a codec's spec is missing.
@@ -61,7 +65,10 @@ def commit_run(
         raise ArchiveError("a run of this id has committed", "Nothing was changed.", run.run_id)
     left_over = orphans(store, base, run.run_id)
     number = max(manifest_numbers(store), default=0) + 1
-    snapshot = _publish(store, base, number, staged, run, list(codec_specs))
+    codecs = (base.codecs if base else {}) | {k: v for one in staged for k, v in one.codecs.items()}
+    models = write_models(store, base.models if base else (), codecs, list(codec_specs), weights)
+    snapshot = _publish(store, base, number, staged, run)
+    snapshot = snapshot.model_copy(update={"codecs": codecs, "models": models})
     try:
         _check_base(store, base)
         _create_manifest(store, snapshot)
@@ -79,7 +86,6 @@ def _publish(
     number: int,
     staged: Sequence[StagedShard],
     run: RunEntry,
-    specs: Sequence[CodecSpec],
 ) -> Snapshot:
     """Put all files where readers will look, and say so in a snapshot that is not yet written."""
     first = len(base.shards) if base else 0
@@ -92,7 +98,6 @@ def _publish(
             ):
                 into.append(entries)
     index = f"_index/run={run.run_id}"
-    codecs = (base.codecs if base else {}) | {k: v for one in staged for k, v in one.codecs.items()}
     return Snapshot(
         number=number,
         parent=base.number if base else None,
@@ -102,8 +107,6 @@ def _publish(
         name_index=append_segment(
             store, base.name_index if base else (), names, f"{index}/name.parquet"
         ),
-        codecs=codecs,
-        models=_write_models(store, base.models if base else (), codecs, specs),
         run=run,
     )
 
@@ -126,25 +129,6 @@ def _create_manifest(store: Store, snapshot: Snapshot) -> None:
     except FileExistsError as error:
         if store.read(path) != data:
             raise _conflict(store) from error
-
-
-def _write_models(
-    store: Store, known: Sequence[FileEntry], codecs: dict[str, str], specs: Sequence[CodecSpec]
-) -> tuple[FileEntry, ...]:
-    """Write the spec of every codec that is not in the archive yet. Names are content hashes."""
-    models = {file.path: file for file in known}
-    by_fingerprint = {spec.fingerprint: spec for spec in specs}
-    for fingerprint, name in sorted(codecs.items()):
-        path = f"models/{fingerprint}/codec.json"
-        if path in models:
-            continue
-        if fingerprint not in by_fingerprint:
-            raise ArchiveError(f"the spec of codec {name!r} is not at hand", subject=fingerprint)
-        data = by_fingerprint[fingerprint].to_json().encode()
-        store.write(path, data)
-        digest = hashlib.sha256(data).hexdigest()
-        models[path] = FileEntry(path=path, rows=0, bytes=len(data), sha256=digest)
-    return tuple(models[path] for path in sorted(models))
 
 
 def _check_ledger(staged: Sequence[StagedShard], ledger: Ledger) -> None:

@@ -6,9 +6,10 @@ archive.json -> newest sound manifest -> index (footer, one row group) -> catalo
 
 from __future__ import annotations
 
+import tempfile
 from collections.abc import Mapping, Sequence
 from hashlib import sha256
-from pathlib import PurePosixPath
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 import pyarrow as pa
@@ -17,13 +18,14 @@ import pyarrow.dataset as ds
 import pyarrow.fs as pafs
 from PIL import Image
 
-from glassplate.codecs import Codec, CodecSpec, FileCodec, Region, codec_from_spec
+from glassplate.codecs import Codec, FileCodec, Region, codec_from_spec
 from glassplate.codecs.base import Device
 from glassplate.codecs.bitstream import unpack
 from glassplate.codecs.errors import BitstreamError
 from glassplate.pipelines.archive import query
 from glassplate.pipelines.archive.locate import Locator, Stored
 from glassplate.pipelines.archive.manifest import FileEntry, Snapshot
+from glassplate.pipelines.archive.models import fetch_weights, read_spec
 from glassplate.pipelines.archive.picture import from_file, from_pixels
 from glassplate.pipelines.archive.rows import read_bitstream
 from glassplate.pipelines.archive.schema import TABLES, BitstreamRow, ImageRow
@@ -209,7 +211,10 @@ class Archive:
     def _load_codec(self, fingerprint: str) -> Codec | FileCodec:
         if fingerprint not in self._codecs:
             spec = read_spec(self.store, fingerprint)
-            self._codecs[fingerprint] = codec_from_spec(spec, device=self._device)
+            with tempfile.TemporaryDirectory() as folder:
+                weights = fetch_weights(self.store, spec, Path(folder))
+                codec = codec_from_spec(spec, device=self._device, weights=weights)
+            self._codecs[fingerprint] = codec
         return self._codecs[fingerprint]
 
     def _dataset(self, table: str) -> ds.Dataset:
@@ -233,23 +238,6 @@ class Archive:
         ]
         schema = TABLES[table].append(pa.field("run", pa.string()))
         return ds.FileSystemDataset(fragments, schema, parquet)
-
-
-def read_spec(store: Store, fingerprint: str) -> CodecSpec:
-    """A codec's spec from models/<fingerprint>/codec.json, checked against its name.
-
-    Raises ArchiveError.
-    """
-    path = f"models/{fingerprint}/codec.json"
-    try:
-        spec = CodecSpec.from_json(store.read(path))
-    except FileNotFoundError as error:
-        raise ArchiveError("is missing", "Restore it from a copy.", path) from error
-    except (ValueError, TypeError) as error:
-        raise ArchiveError("is damaged", "Restore it from a copy.", path) from error
-    if spec.fingerprint != fingerprint:
-        raise ArchiveError("is damaged (wrong fingerprint)", "Restore it from a copy.", path)
-    return spec
 
 
 def _numbered(store: Store, number: int) -> Snapshot:
