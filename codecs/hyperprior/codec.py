@@ -1,0 +1,152 @@
+"""The learned codec behind the codec protocol."""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Sequence
+from pathlib import Path
+from typing import ClassVar
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from glassplate.codecs.base import (
+    CodecSpec,
+    Device,
+    Encoded,
+    Pixels,
+    Region,
+    Target,
+    resolve_device,
+)
+from glassplate.codecs.bitstream import MAX_SIDE, Header, pack, unpack_own
+from glassplate.codecs.errors import BitstreamError, UnsupportedImageError
+from glassplate.codecs.hyperprior.blocks import QUALITY_STEPS
+from glassplate.codecs.hyperprior.decoder import PictureDecoder, decode_pictures
+from glassplate.codecs.hyperprior.encoder import EncodedPicture, encode_pictures
+from glassplate.codecs.hyperprior.latents import Quantizer
+from glassplate.codecs.hyperprior.model import Z_STRIDE
+from glassplate.codecs.hyperprior.runtime import Runtime
+from glassplate.codecs.hyperprior.tiles import Grid
+from glassplate.codecs.hyperprior.weights import find, load
+from glassplate.codecs.search import encode_to_target
+
+
+class HyperpriorConfig(BaseModel):
+    """Options of the codec.
+
+    size: Which shipped weights.
+    tile_size: Side of a tile in pixels; smaller ones make regions cheaper to read, and cost bits.
+    bfloat16: Run the transforms' blocks in bfloat16. Parsing never depends on it.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    size: str = "small"
+    tile_size: int = Field(default=1024, ge=Z_STRIDE, le=4096, multiple_of=Z_STRIDE)
+    bfloat16: bool = True
+
+
+class HyperpriorCodec:
+    """Learned transform coding: one set of weights for every rate, tiles, exact parsing.
+
+    Each tile's stream stands alone; the transforms see a halo of neighbouring tiles, so there are
+    no seams. Quality is continuous, in tenths from 0 to 100.
+    """
+
+    Config: ClassVar[type[BaseModel]] = HyperpriorConfig
+    name: ClassVar[str] = "hyperprior"
+    summary: ClassVar[str] = "Learned transform, hyperprior and context; parsed by integers alone"
+    source: ClassVar[str] = "Ballé et al., ICLR 2018; Li, Li and Lu, CVPR 2023"
+    default_quality: ClassVar[float] = 75
+
+    def __init__(
+        self,
+        config: HyperpriorConfig | None = None,
+        device: Device = "auto",
+        weights: Path | None = None,
+    ) -> None:
+        """weights: a file, or a folder that holds one. Raises WeightsError, DeviceError."""
+        self.config = config or HyperpriorConfig()
+        self.weights_path = find(weights, self.config.size)
+        loaded = load(self.weights_path)
+        place = resolve_device(device)
+        self.runtime = Runtime(
+            model=loaded.model.to(place),
+            coder=loaded.coder,
+            quantizer=Quantizer(loaded.coder.y_tables),
+            device=place,
+            bfloat16=self.config.bfloat16,
+        )
+        self.spec = CodecSpec(
+            self.name, params=self.config.model_dump(), weights_sha256=loaded.sha256
+        )
+
+    def refuses(self, width: int, height: int, channels: int) -> str | None:
+        """Anything but 8-bit grey or RGB, or a side that the container cannot declare."""
+        if channels not in (1, 3):
+            return f"has {channels} channels, not 1 or 3"
+        if max(width, height) > MAX_SIDE:
+            return f"a side is over {MAX_SIDE} pixels"
+        return None
+
+    def encode(self, images: Sequence[Pixels], target: Target) -> list[Encoded]:
+        """Pictures of any sizes; a target other than a quality is searched for one by one."""
+        for image in images:
+            height, width, channels = image.shape
+            if reason := self.refuses(width, height, channels):
+                raise UnsupportedImageError(reason, f"Use another codec than {self.name}.")
+        if target.psnr is None and target.max_bpp is None:
+            quality = self.default_quality if target.quality is None else target.quality
+            return self._encode_at(images, quality)
+        return [self._search(image, target) for image in images]
+
+    def decode(self, bitstreams: Sequence[bytes], region: Region | None = None) -> list[Pixels]:
+        """Whole pictures, or the same region of each, from the tiles that it needs."""
+        return decode_pictures(self.runtime, [self.open(data, region) for data in bitstreams])
+
+    def open(self, bitstream: bytes, region: Region | None = None) -> PictureDecoder:
+        """Check a container and get ready to decode. Raises BitstreamError, ValueError."""
+        container = unpack_own(bitstream, self.name, self.spec.short_fingerprint)
+        header = container.header
+        grid = Grid(header.width, header.height, self.config.tile_size)
+        if (
+            self.refuses(header.width, header.height, header.channels)
+            or min(header.width, header.height) == 0
+            or header.tile_size != self.config.tile_size
+            or len(container) != len(grid)
+            or len(header.params) != 2
+        ):
+            raise BitstreamError(
+                "declares a picture that this codec never writes", subject="header"
+            )
+        (quality,) = struct.unpack("<H", header.params)
+        if quality > QUALITY_STEPS:
+            raise BitstreamError(f"declares quality {quality / 10}, over 100", subject="header")
+        return PictureDecoder(self.runtime, container, quality, region)
+
+    def _search(self, image: Pixels, target: Target) -> Encoded:
+        return encode_to_target(
+            lambda quality: self._encode_at([image], quality)[0],
+            lambda data: self.decode([data])[0],
+            image,
+            target,
+            self.default_quality,
+        )
+
+    def _encode_at(self, images: Sequence[Pixels], quality: float) -> list[Encoded]:
+        tenths = round(quality * QUALITY_STEPS / 100)
+        done = encode_pictures(self.runtime, images, tenths, self.config.tile_size)
+        return [self._pack(i, picture, tenths) for i, picture in zip(images, done, strict=True)]
+
+    def _pack(self, image: Pixels, picture: EncodedPicture, tenths: int) -> Encoded:
+        height, width, channels = image.shape
+        header = Header(
+            codec=self.name,
+            fingerprint=self.spec.short_fingerprint,
+            width=width,
+            height=height,
+            channels=channels,
+            tile_size=self.config.tile_size,
+            params=struct.pack("<H", tenths),
+        )
+        return Encoded(pack(header, picture.tiles), tenths * 100 / QUALITY_STEPS, picture.latent)

@@ -1,0 +1,85 @@
+"""Pictures to tiles: analysis in batches of windows, then one entropy stream per tile."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor
+
+from glassplate.codecs.base import Pixels
+from glassplate.codecs.bitstream import Tile
+from glassplate.codecs.hyperprior.latents import encode_tile
+from glassplate.codecs.hyperprior.model import Y_STRIDE
+from glassplate.codecs.hyperprior.runtime import Runtime, batches
+from glassplate.codecs.hyperprior.tiles import Grid, Rect
+
+
+@dataclass(frozen=True)
+class _Job:
+    picture: int
+    tile: int
+    rect: Rect
+    window: Rect
+
+
+@dataclass
+class EncodedPicture:
+    """Tiles in order, and the decoded latent at the scale of pixels, (Y, h, w) float16."""
+
+    tiles: list[Tile]
+    latent: npt.NDArray[np.float16]
+
+
+@torch.inference_mode()
+def encode_pictures(
+    runtime: Runtime, images: Sequence[Pixels], quality: int, tile_size: int
+) -> list[EncodedPicture]:
+    """Encode pictures of any sizes at one quality, in tenths."""
+    grids = [Grid(image.shape[1], image.shape[0], tile_size) for image in images]
+    channels = runtime.model.config.y
+    done = [
+        EncodedPicture(
+            [Tile(b"", 0)] * len(grid),
+            np.empty((channels, grid.whole.height, grid.whole.width), np.float16),
+        )
+        for grid in grids
+    ]
+    jobs = [
+        _Job(picture, tile, grid.rect(tile), grid.grown(grid.rect(tile), runtime.analysis_halo))
+        for picture, grid in enumerate(grids)
+        for tile in range(len(grid))
+    ]
+    inverse_gain = runtime.model.inverse_gain(torch.tensor([quality], device=runtime.device))
+    for batch in batches(jobs, lambda job: job.window):
+        x = torch.stack([window_pixels(images[job.picture], job.window) for job in batch])
+        y = runtime.analyse(x, [quality] * len(batch))
+        for number, job in enumerate(batch):
+            rows, columns = job.rect.within(job.window)
+            tile, latent = _encode_tile(runtime, y[number : number + 1, :, rows, columns], quality)
+            done[job.picture].tiles[job.tile] = tile
+            rows, columns = job.rect.within(grids[job.picture].whole)
+            latent = (latent * inverse_gain)[0].half().cpu()
+            done[job.picture].latent[:, rows, columns] = latent.numpy()
+    return done
+
+
+def window_pixels(image: Pixels, window: Rect) -> Tensor:
+    """The pixels under a window, (3, H, W) float32 in [0, 1]; edges repeat, grey becomes RGB."""
+    pixels = window.scaled(Y_STRIDE)
+    part = image[pixels.top : pixels.bottom, pixels.left : pixels.right]
+    missing = (pixels.height - part.shape[0], pixels.width - part.shape[1])
+    if any(missing):
+        part = np.pad(part, ((0, missing[0]), (0, missing[1]), (0, 0)), mode="edge")
+    x = torch.from_numpy(np.ascontiguousarray(part)).permute(2, 0, 1)
+    return x.expand(3, -1, -1).float() / 255
+
+
+def _encode_tile(runtime: Runtime, y: Tensor, quality: int) -> tuple[Tile, Tensor]:
+    scales, quantizer = runtime.coder.scales, runtime.quantizer
+    symbols, indices, decoded = encode_tile(runtime.model, scales, quantizer, y, quality)
+    payload = runtime.coder.encode(symbols, indices, quality)
+    return Tile(payload, symbols.crc()), decoded

@@ -1,0 +1,121 @@
+"""Rate plus weighted distortion, at a random quality per sample, in training and validation."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from glassplate.codecs.hyperprior.blocks import QUALITY_STEPS
+from glassplate.codecs.hyperprior.latents import RATE_WEIGHT
+from glassplate.codecs.hyperprior.model import Hyperprior
+from glassplate.codecs.hyperprior.order import STEPS, step_masks
+from glassplate.codecs.hyperprior.scale_net import SCALE_UNIT, ste_round
+
+LAMBDA_MIN = 0.0008
+LAMBDA_MAX = 0.15
+BALANCE = 0.3
+"""The loss of a quality is divided by (lambda / LAMBDA_MIN) ** BALANCE, so that none dominates."""
+MIN_LIKELIHOOD = 1e-6
+
+
+def lagrange(quality: Tensor) -> Tensor:
+    """Lambda of a quality (0 to 1000), log-spaced, on squared errors at 255 scale."""
+    share = quality / QUALITY_STEPS
+    return LAMBDA_MIN * (LAMBDA_MAX / LAMBDA_MIN) ** share
+
+
+def logistic_bits(symbol: Tensor, log_scale: Tensor) -> Tensor:
+    """Bits of a (possibly noisy) symbol under a logistic law integrated over one step."""
+    inverse = torch.exp(-log_scale)
+    magnitude = symbol.abs()
+    near = torch.sigmoid((0.5 - magnitude) * inverse)
+    far = torch.sigmoid((-0.5 - magnitude) * inverse)
+    return -torch.log2((near - far).clamp(min=MIN_LIKELIHOOD))
+
+
+def deadzone(residual: Tensor, log_scale: Tensor) -> Tensor:
+    """Round as `latents.Quantizer` does, by the logistic law instead of tables."""
+    magnitude = residual.abs()
+    whole = magnitude.floor()
+    extra = logistic_bits(whole + 1, log_scale) - logistic_bits(whole, log_scale)
+    threshold = (0.5 + RATE_WEIGHT / 2 * extra).clamp(0.5, 1)
+    return torch.copysign(whole + (magnitude - whole > threshold), residual)
+
+
+@dataclass
+class Estimate:
+    """What a forward pass gives: estimated bits per pixel and squared error at 255 scale, (N,)."""
+
+    bpp: Tensor
+    mse: Tensor
+
+
+def estimate(
+    model: Hyperprior, x: Tensor, quality: Tensor, *, half: bool = False, noisy: bool = True
+) -> Estimate:
+    """Run encoder and decoder and estimate the rate.
+
+    Args:
+        x: (N, 3, H, W) in [0, 1], sides multiples of 16.
+        quality: (N,) int64.
+        half: Run the transforms' blocks in bfloat16.
+        noisy: Round plainly and estimate the rate with uniform noise, a smooth bound. Otherwise
+            round as the encoder does and give the rate of the symbols; only the gradient towards
+            the analysis is then that of the bound.
+    """
+    y = model.analysis(x, quality, half) * model.gain(quality)
+    height, width = y.shape[-2:]
+    z = model.hyper_analysis(y, quality)
+    z_rounded = ste_round(z)
+    bits = _z_bits(model, _noised(z) if noisy else z_rounded, quality).sum((1, 2, 3))
+    side = model.means.features(z_rounded, quality)[..., :height, :width]
+    scale_side = model.scales.features(z_rounded)[..., :height, :width]
+    masks = step_masks(y.shape[1], height, width, y.device)
+    known = torch.zeros_like(y)
+    symbols = torch.zeros_like(y)
+    for step in range(STEPS):
+        mask = masks[step]
+        residual = (y - model.means(side, known, step)) * mask
+        index = model.scales(scale_side, symbols, step, quality)
+        log_scale = (index - 28) / SCALE_UNIT
+        if noisy:
+            chosen = torch.floor(residual + 0.5).detach()
+            rate = logistic_bits(_noised(residual), log_scale)
+        else:
+            chosen = deadzone(residual.detach(), log_scale.detach())
+            smooth = logistic_bits(_noised(residual), log_scale.detach())
+            rate = logistic_bits(chosen, log_scale) + smooth - smooth.detach()
+        bits = bits + (rate * mask).sum((1, 2, 3))
+        known = known + (y + (chosen - residual).detach()) * mask
+        symbols = symbols + chosen
+    decoded = model.synthesis(known * model.inverse_gain(quality), quality, half)
+    pixels = x.shape[-2] * x.shape[-1]
+    mse = F.mse_loss(decoded.clamp(0, 1) if not noisy else decoded, x, reduction="none")
+    return Estimate(bits / pixels, mse.mean((1, 2, 3)) * 255**2)
+
+
+def loss(result: Estimate, quality: Tensor) -> Tensor:
+    """The balanced Lagrangian, a scalar."""
+    weight = lagrange(quality)
+    total = (result.bpp + weight * result.mse) / (weight / LAMBDA_MIN) ** BALANCE
+    return total.mean()
+
+
+def psnr(mse: Tensor) -> Tensor:
+    """dB of squared errors at 255 scale."""
+    return 10 * torch.log10(255**2 / mse.clamp(min=1e-9))
+
+
+def _noised(x: Tensor) -> Tensor:
+    return x + torch.rand_like(x) - 0.5
+
+
+def _z_bits(model: Hyperprior, z: Tensor, quality: Tensor) -> Tensor:
+    node = torch.round(quality * (model.config.nodes - 1) / QUALITY_STEPS).long()
+    location = model.z_location[node][:, :, None, None]
+    log_scale = model.z_log_scale[node][:, :, None, None].clamp(min=math.log(0.03))
+    return logistic_bits(z - location, log_scale)

@@ -1,0 +1,176 @@
+"""Parsing without floats: the integer scale net in NumPy, alone in deciding which table to use.
+
+The same arithmetic as `scale_net`, on integers held in float32, whose matrix products are exact in
+any order because every sum stays below 2^24; that is checked when the weights are loaded. No torch,
+no device, no thread count takes part.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from glassplate.codecs.errors import WeightsError
+from glassplate.codecs.hyperprior.blocks import QUALITY_STEPS
+from glassplate.codecs.hyperprior.order import STEPS, cells, scatter
+from glassplate.codecs.hyperprior.scale_net import (
+    ACTIVATION_MAX,
+    ACTIVATION_UNIT,
+    SCALE_UNIT,
+    SCALES,
+    SYMBOL_CLIP,
+    WEIGHT_MAX,
+    WEIGHT_UNIT,
+)
+
+Floats = npt.NDArray[np.float32]
+EXACT_BELOW = 1 << 24
+LAYERS = ("up1", "up2", "energy", "context", "side", "head")
+
+
+@dataclass(frozen=True)
+class IntegerLayer:
+    """Integer weights (outputs, inputs * kernel^2) and biases (outputs, 1), as float32."""
+
+    weight: Floats
+    bias: Floats
+
+    def __call__(self, x: Floats) -> Floats:
+        """(inputs * kernel^2, positions) -> (outputs, positions)."""
+        total: Floats = self.weight @ x + self.bias
+        return total
+
+    def bound(self) -> int:
+        """The largest magnitude that any partial sum can take."""
+        sums = ACTIVATION_MAX * np.abs(self.weight, dtype=np.float64).sum(1)
+        return int((sums + np.abs(self.bias[:, 0])).max())
+
+
+class IntegerScaleNet:
+    """Scale indices, step by step. Immutable; `begin` gives the state of one tile."""
+
+    def __init__(self, arrays: Mapping[str, npt.NDArray[np.generic]]) -> None:
+        """arrays: integer weights by name, as `weights.integer_arrays` writes them.
+
+        Raises WeightsError if sums could be inexact.
+        """
+        self.layers = {
+            name: IntegerLayer(
+                _flat(arrays[f"{name}.weight"]), _flat(arrays[f"{name}.bias"][:, None])
+            )
+            for name in LAYERS
+        }
+        self.step_bias = arrays["step_bias"].astype(np.float32)
+        self.rate_bias = arrays["rate_bias"].astype(np.int64)
+        inner = self.layers["context"].bound() + self.layers["side"].bound()
+        inner += int(np.abs(self.step_bias).max())
+        outer = self.layers["head"].bound() + int(np.abs(self.rate_bias).max())
+        others = (self.layers[name].bound() for name in ("up1", "up2", "energy"))
+        weights = max(float(np.abs(layer.weight).max()) for layer in self.layers.values())
+        if max(inner, outer, *others) >= EXACT_BELOW or weights > WEIGHT_MAX:
+            raise WeightsError("the integer scale net could overflow", "Use sound weights.")
+
+    @property
+    def channels(self) -> int:
+        """Channels of y."""
+        return int(self.rate_bias.shape[1])
+
+    def begin(self, z: npt.NDArray[np.int16], height: int, width: int, quality: int) -> ScaleState:
+        """Start on a tile.
+
+        Args:
+            z: (Z, h, w), h and w a quarter of y's, rounded up.
+            height, width: Size of y.
+            quality: 0 to `QUALITY_STEPS`.
+        """
+        x = ACTIVATION_UNIT * np.clip(z, -SYMBOL_CLIP, SYMBOL_CLIP).astype(np.float32)
+        for name in ("up1", "up2"):
+            _, rows, columns = x.shape
+            total = self.layers[name](x.reshape(len(x), -1))
+            x = _shuffle(_activate(total).reshape(-1, rows, columns))
+        side = self.layers["side"](x[:, :height, :width].reshape(len(x), -1))
+        return ScaleState(self, side, height, width, self._rate_bias(quality))
+
+    def _rate_bias(self, quality: int) -> Floats:
+        """(y, 1): rate bias between nodes, interpolated in integers, rounded half up."""
+        nodes = len(self.rate_bias)
+        spacing = QUALITY_STEPS // (nodes - 1)
+        lower = min(quality // spacing, nodes - 2)
+        far = quality - lower * spacing
+        total = self.rate_bias[lower] * (spacing - far) + self.rate_bias[lower + 1] * far
+        rounded: Floats = ((2 * total + spacing) // (2 * spacing)).astype(np.float32)
+        return rounded[:, None]
+
+
+class ScaleState:
+    """What is known of one tile: ask for the `indices` of a step, then `reveal` its symbols."""
+
+    def __init__(
+        self, net: IntegerScaleNet, side: Floats, height: int, width: int, rate_bias: Floats
+    ) -> None:
+        self.net, self.side, self.rate_bias = net, side, rate_bias
+        energy = net.layers["energy"].bias
+        self.energy = np.broadcast_to(energy[:, :, None], (len(energy), height, width)).copy()
+
+    def indices(self, step: int) -> npt.NDArray[np.uint8]:
+        """Scale indices of the symbols of a step, (n,) in coding order."""
+        layers = self.net.layers
+        _, height, width = self.energy.shape
+        total = layers["context"](_windows(_activate(self.energy))) + self.side
+        inner = _activate(total + self.net.step_bias[step][:, None]).reshape(-1, height, width)
+        head = layers["head"]
+        bias = head.bias + self.rate_bias
+        unit = WEIGHT_UNIT * ACTIVATION_UNIT // SCALE_UNIT
+        parts = []
+        for group, rows, columns in cells(self.net.channels, step):
+            corner = inner[:, rows, columns].reshape(len(inner), -1)
+            total = head.weight[group] @ corner + bias[group]
+            parts.append(np.clip(np.floor(total / unit + 0.5), 0, SCALES - 1).ravel())
+        return np.concatenate(parts).astype(np.uint8)
+
+    def reveal(self, step: int, symbols: npt.NDArray[np.int16]) -> None:
+        """Tell the symbols of a step, (n,) in coding order."""
+        weight = self.net.layers["energy"].weight
+        magnitude = np.minimum(np.abs(symbols), SYMBOL_CLIP).astype(np.float32) * ACTIVATION_UNIT
+        start = 0
+        for group, rows, columns in cells(self.net.channels, step):
+            corner = self.energy[:, rows, columns]
+            count = (group.stop - group.start) * corner[0].size
+            part = magnitude[start : start + count].reshape(group.stop - group.start, -1)
+            corner += (weight[:, group] @ part).reshape(corner.shape)
+            start += count
+
+
+def dense(
+    vectors: list[npt.NDArray[np.int16]], channels: int, height: int, width: int
+) -> npt.NDArray[np.int16]:
+    """The symbols of all steps, each in coding order, as one (channels, height, width) array."""
+    out = np.empty((channels, height, width), np.int16)
+    for step in range(STEPS):
+        scatter(vectors[step], step, out)
+    return out
+
+
+def _activate(total: Floats) -> Floats:
+    return np.clip(np.floor(total / WEIGHT_UNIT + np.float32(0.5)), 0, ACTIVATION_MAX)
+
+
+def _shuffle(x: Floats) -> Floats:
+    """pixel_shuffle by 2: (4 C, H, W) -> (C, 2H, 2W)."""
+    channels, height, width = len(x) // 4, x.shape[1], x.shape[2]
+    x = x.reshape(channels, 2, 2, height, width).transpose(0, 3, 1, 4, 2)
+    return x.reshape(channels, 2 * height, 2 * width)
+
+
+def _windows(x: Floats) -> Floats:
+    """3x3 windows, zero-padded: (C, H, W) -> (C * 9, H * W), as an (O, C, 3, 3) kernel needs."""
+    padded = np.pad(x, ((0, 0), (1, 1), (1, 1)))
+    windows = np.lib.stride_tricks.sliding_window_view(padded, x.shape[1:], axis=(1, 2))
+    return windows.reshape(len(x) * 9, -1)
+
+
+def _flat(array: npt.NDArray[np.generic]) -> Floats:
+    return np.ascontiguousarray(array.reshape(len(array), -1), dtype=np.float32)

@@ -1,0 +1,166 @@
+"""The training loop that all models share; what is learned is behind the `Task` protocol."""
+
+from __future__ import annotations
+
+import json
+import logging
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Protocol
+
+import torch
+from torch import Tensor, nn
+from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
+
+from glassplate.codecs.base import resolve_device
+from glassplate.codecs.errors import EncodeError
+from glassplate.codecs.training.checkpoint import Checkpoint
+from glassplate.codecs.training.config import TrainConfig
+from glassplate.codecs.training.data import CropStore
+from glassplate.codecs.training.schedule import Schedule
+
+logger = logging.getLogger(__name__)
+
+HELD_OUT = 16
+"""Crops that are validated on."""
+LONGEST_STEP = 5.0
+"""Seconds; a step that took longer was suspended, and counts as this much."""
+
+
+class Task(Protocol):
+    """What one model adds to the loop."""
+
+    def build(self, crops: Tensor) -> nn.Module:
+        """A fresh model, started from training crops (N, 3, H, W) in [0, 1]."""
+        ...
+
+    def loss(self, model: nn.Module, crops: Tensor, late: bool) -> Tensor:
+        """A scalar to minimise."""
+        ...
+
+    def validate(self, model: nn.Module, crops: Tensor) -> dict[str, Any]:
+        """JSON-able measures of a model on held-out crops."""
+        ...
+
+
+def train(
+    task: Task, config: TrainConfig, stop: Callable[[], bool] = lambda: False
+) -> tuple[nn.Module, list[dict[str, Any]]]:
+    """Train, or go on from the checkpoint in `config.out`.
+
+    Args:
+        task: The model and its objective.
+        config: Options.
+        stop: Asked after every step; when true, a checkpoint is written and training ends.
+
+    Returns:
+        The averaged model, on the CPU, and all validation records so far.
+    """
+    return _Run(task, config).run(stop)
+
+
+class _Run:
+    def __init__(self, task: Task, config: TrainConfig) -> None:
+        self.task, self.config = task, config
+        self.device = torch.device(resolve_device(config.device))
+        self.schedule = Schedule(config.learning_rate, config.steps, config.minutes)
+        config.out.mkdir(parents=True, exist_ok=True)
+        self.path = config.out / "checkpoint.pt"
+        self.metrics = config.out / "metrics.jsonl"
+        torch.manual_seed(config.seed)
+        self.store = CropStore.build(config.source, config.out / "crops")
+        self.indices, held_out = self.store.split()
+        self.held_out = self.store.centres(held_out[:HELD_OUT], config.late_crop).to(self.device)
+        self.model = task.build(self.store.sample(self.indices, 48, config.crop)).to(self.device)
+        moving = get_ema_multi_avg_fn(config.average)  # type: ignore[no-untyped-call]
+        self.average = AveragedModel(self.model, multi_avg_fn=moving, use_buffers=True)
+        self.optimizer = torch.optim.AdamW(
+            self.model.parameters(), lr=config.learning_rate, weight_decay=0
+        )
+        self.step, self.minutes = 0, 0.0
+        if self.path.exists():
+            self._restore(Checkpoint.load(self.path))
+
+    def run(self, stop: Callable[[], bool]) -> tuple[nn.Module, list[dict[str, Any]]]:
+        saved = validated = self.minutes
+        if self.step == 0:
+            self._validate(float("nan"))
+        running = float("nan")
+        while self.schedule.progress(self.step, self.minutes) < 1 and not stop():
+            begin = time.perf_counter()
+            loss = self._train_step()
+            self.minutes += min(time.perf_counter() - begin, LONGEST_STEP) / 60
+            running = loss if running != running else 0.99 * running + 0.01 * loss
+            if self.minutes - saved >= self.config.checkpoint_minutes:
+                self._save()
+                saved = self.minutes
+            if self.minutes - validated >= self.config.validate_minutes:
+                self._validate(running)
+                validated = self.minutes
+        self._save()
+        self._validate(running)
+        return self.average.module.cpu(), read_metrics(self.metrics)
+
+    def _train_step(self) -> float:
+        config = self.config
+        late = self.schedule.progress(self.step, self.minutes) >= config.late_from
+        size = config.late_crop if late else config.crop
+        count = max(1, config.batch * config.crop**2 // size**2)
+        crops = self.store.sample(self.indices, count, size).to(self.device)
+        for group in self.optimizer.param_groups:
+            group["lr"] = self.schedule.rate(self.step, self.minutes)
+        loss = self.task.loss(self.model, crops, late)
+        self.optimizer.zero_grad()
+        loss.backward()  # type: ignore[no-untyped-call]
+        norm = nn.utils.clip_grad_norm_(self.model.parameters(), config.clip)
+        if not torch.isfinite(norm):
+            raise EncodeError(
+                f"the loss is no longer finite at step {self.step}",
+                "Resume from the checkpoint with a lower learning rate.",
+                str(config.out),
+            )
+        self.optimizer.step()
+        self.average.update_parameters(self.model)
+        self.step += 1
+        return loss.item()
+
+    @torch.no_grad()
+    def _validate(self, loss: float) -> None:
+        record = {
+            "time": datetime.now(UTC).isoformat(timespec="seconds"),
+            "step": self.step,
+            "minutes": round(self.minutes, 2),
+            "learning_rate": self.optimizer.param_groups[0]["lr"],
+            "loss": None if loss != loss else round(loss, 4),
+            **self.task.validate(self.average.module, self.held_out),
+        }
+        line = json.dumps(record)
+        logger.info("%s", line)
+        with self.metrics.open("a") as file:
+            file.write(line + "\n")
+
+    def _save(self) -> None:
+        Checkpoint(
+            config=self.config.model_dump(mode="json"),
+            model=self.model.state_dict(),
+            average=self.average.state_dict(),
+            optimizer=self.optimizer.state_dict(),
+            step=self.step,
+            minutes=self.minutes,
+            rng=torch.get_rng_state(),
+        ).save(self.path)
+
+    def _restore(self, checkpoint: Checkpoint) -> None:
+        self.model.load_state_dict(checkpoint.model)
+        self.average.load_state_dict(checkpoint.average)
+        self.optimizer.load_state_dict(checkpoint.optimizer)
+        self.step, self.minutes = checkpoint.step, checkpoint.minutes
+        torch.set_rng_state(checkpoint.rng)
+        logger.info("resumed at step %d, minute %.1f", self.step, self.minutes)
+
+
+def read_metrics(path: Path) -> list[dict[str, Any]]:
+    """The validation records of a run, oldest first."""
+    return [json.loads(line) for line in path.read_text().splitlines()]

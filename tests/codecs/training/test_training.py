@@ -1,0 +1,126 @@
+"""The shared training loop, on the `hyperprior` task with a thin model and real pictures."""
+
+from __future__ import annotations
+
+import io
+import tarfile
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+import torch
+from PIL import Image
+
+from glassplate.codecs import Pixels
+from glassplate.codecs.errors import InputError, WeightsError
+from glassplate.codecs.hyperprior.model import ModelConfig
+from glassplate.codecs.hyperprior.task import HyperpriorTask
+from glassplate.codecs.training.checkpoint import Checkpoint
+from glassplate.codecs.training.config import TrainConfig
+from glassplate.codecs.training.data import CropStore
+from glassplate.codecs.training.loop import train
+from glassplate.codecs.training.schedule import Schedule
+
+THIN = ModelConfig(
+    spatial=8, hidden=8, y=32, z=4, hyper=8, context=8, scale_hidden=8,
+    analysis_blocks=1, synthesis_blocks=1, nodes=3,
+)  # fmt: skip
+
+
+@pytest.fixture
+def pictures(photo: Pixels, tmp_path: Path) -> Path:
+    """30 pictures of 512x512, one too small, one broken, one that is no picture."""
+    folder = tmp_path / "pictures"
+    folder.mkdir()
+    for number in range(30):
+        Image.fromarray(np.roll(photo, 16 * number, axis=number % 2)).save(folder / f"{number}.jpg")
+    Image.fromarray(photo[:100, :100]).save(folder / "small.png")
+    (folder / "broken.png").write_bytes(b"\x89PNG\r\n")
+    (folder / "notes.txt").write_text("no picture")
+    return folder
+
+
+def config(source: Path, out: Path, steps: int) -> TrainConfig:
+    return TrainConfig(
+        source=source, out=out, steps=steps, batch=4, crop=64, late_crop=128, half=False,
+        device="cpu", average=0.5,
+    )  # fmt: skip
+
+
+def test_loss_falls_and_a_run_resumes(pictures: Path, tmp_path: Path) -> None:
+    task = HyperpriorTask(THIN, half=False)
+    _, first = train(task, config(pictures, tmp_path / "run", 12))
+    model, records = train(task, config(pictures, tmp_path / "run", 30))
+    assert [record["step"] for record in records] == [0, 12, 30]
+    assert records[:2] == first
+    losses = [record["validation_loss"] for record in records]
+    assert losses[0] > losses[1] > losses[2]
+    assert not next(model.parameters()).isnan().any()
+
+
+def test_resuming_equals_not_stopping(pictures: Path, tmp_path: Path) -> None:
+    task = HyperpriorTask(THIN, half=False)
+    straight, _ = train(task, config(pictures, tmp_path / "a", 6))
+    asked = iter([False, False, True])
+    train(task, config(pictures, tmp_path / "b", 6), stop=lambda: next(asked))
+    resumed, _ = train(task, config(pictures, tmp_path / "b", 6))
+    for one, other in zip(straight.parameters(), resumed.parameters(), strict=True):
+        torch.testing.assert_close(one, other)
+
+
+def test_crops_come_from_directories_tars_and_parquet(pictures: Path, tmp_path: Path) -> None:
+    folder = CropStore.build(pictures, tmp_path / "crops")
+    with tarfile.open(tmp_path / "pictures.tar", "w") as tar:
+        for path in sorted(pictures.iterdir()):
+            tar.add(path, path.name)
+    table = {"image": [{"bytes": p.read_bytes()} for p in sorted(pictures.glob("*.jpg"))]}
+    pq.write_table(pa.table(table), tmp_path / "pictures.parquet")
+    for source in ("pictures.tar", "pictures.parquet"):
+        store = CropStore.build(tmp_path / source, tmp_path / "crops")
+        np.testing.assert_array_equal(store.crops, folder.crops)
+    training, held_out = folder.split(0.3)
+    assert sorted(training + held_out) == list(range(30))
+    assert folder.names[0] == "0.jpg"
+
+
+def test_samples_are_crops_of_the_pictures(pictures: Path, tmp_path: Path) -> None:
+    store = CropStore.build(pictures, tmp_path / "crops")
+    batch = store.sample([0, 1], 5, 64)
+    assert batch.shape == (5, 3, 64, 64)
+    assert 0 <= batch.min() < batch.max() <= 1
+    assert store.centres([3], 128).shape == (1, 3, 128, 128)
+
+
+def test_nothing_to_train_on(tmp_path: Path, photo: Pixels) -> None:
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(InputError, match="512"):
+        CropStore.build(tmp_path / "empty", tmp_path / "crops")
+    (tmp_path / "text").write_text("no archive")
+    with pytest.raises(InputError, match="neither"):
+        CropStore.build(tmp_path / "text", tmp_path / "crops")
+
+
+def test_a_foreign_checkpoint_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "checkpoint.pt"
+    for content in (b"", b"garbage", _pickle()):
+        path.write_bytes(content)
+        with pytest.raises(WeightsError):
+            Checkpoint.load(path)
+
+
+def test_the_rate_warms_up_and_falls_by_steps_or_minutes() -> None:
+    schedule = Schedule(1.0, steps=1000, minutes=10, warmup=100)
+    assert schedule.rate(0, 0) < schedule.rate(50, 0) < schedule.rate(100, 0)
+    assert schedule.rate(500, 0) == pytest.approx(0.51)
+    assert schedule.rate(500, 9) < 0.1
+    assert schedule.progress(1, 10) == 1
+    with pytest.raises(ValueError, match="steps"):
+        Schedule(1.0)
+
+
+def _pickle() -> bytes:
+    buffer = io.BytesIO()
+    torch.save({"model": Path("/")}, buffer)
+    return buffer.getvalue()
