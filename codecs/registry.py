@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import json
+from collections.abc import Iterable, Mapping
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -43,6 +44,23 @@ def codec_class(name: str) -> Any:
         raise UnknownCodecError(f"no codec named {name!r}", f"Known: {', '.join(codec_names())}.")
     module, attribute = _CLASSES[name].split(":")
     return getattr(import_module(module), attribute)
+
+
+def parse_options(pairs: Iterable[str], subject: str) -> dict[str, Any]:
+    """['factor=0.15'] -> {'factor': 0.15}. Values are JSON where they can be, else text.
+
+    Raises ConfigError about `subject`.
+    """
+    options: dict[str, Any] = {}
+    for pair in pairs:
+        name, equals, text = pair.partition("=")
+        if not (name and equals):
+            raise ConfigError(f"{pair!r} is not NAME=VALUE", subject=subject)
+        try:
+            options[name.replace("-", "_")] = json.loads(text)
+        except ValueError:
+            options[name.replace("-", "_")] = text
+    return options
 
 
 def get_codec(

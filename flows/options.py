@@ -6,7 +6,6 @@ as a usage error that names the option.
 
 from __future__ import annotations
 
-import json
 import re
 from typing import TYPE_CHECKING, Annotated, Any, cast, get_args
 
@@ -14,6 +13,7 @@ import typer
 
 from glassplate.codecs.base import Device, Region
 from glassplate.codecs.errors import ConfigError
+from glassplate.codecs.registry import parse_options
 from glassplate.flows.output import Output
 
 if TYPE_CHECKING:
@@ -112,17 +112,8 @@ def _usage_error(error: ValidationError) -> ConfigError:
 
 
 def parse_codec_options(pairs: list[str]) -> dict[str, Any]:
-    """['factor=0.15'] -> {'factor': 0.15}. Values are JSON where they can be, else text."""
-    options: dict[str, Any] = {}
-    for pair in pairs:
-        name, equals, text = pair.partition("=")
-        if not (name and equals):
-            raise ConfigError(f"{pair!r} is not NAME=VALUE", subject="--codec-option")
-        try:
-            options[name.replace("-", "_")] = json.loads(text)
-        except ValueError:
-            options[name.replace("-", "_")] = text
-    return options
+    """What --codec-option says: ['factor=0.15'] -> {'factor': 0.15}."""
+    return parse_options(pairs, "--codec-option")
 
 
 def parse_region(text: str | None) -> Region | None:

@@ -1,33 +1,14 @@
-"""What a result was measured on: enough to compare, nothing that names a machine."""
+"""Results of benchmarks, each with the machine that it was measured on."""
 
 from __future__ import annotations
 
 import json
-import os
-import platform
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-LIBRARIES = ("numpy", "pillow", "imagecodecs", "pyarrow", "duckdb", "apache-beam", "torch")
+from glassplate.pipelines.machine import machine
+
 RESULTS = Path(__file__).parent / "results"
-
-
-def machine() -> dict[str, Any]:
-    """CPU model, cores, memory, Python and library versions."""
-    cpu = [
-        line.split(":", 1)[1].strip()
-        for line in Path("/proc/cpuinfo").read_text().splitlines()
-        if line.startswith("model name")
-    ]
-    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
-    return {
-        "cpu": cpu[0] if cpu else platform.machine(),
-        "cores": len(os.sched_getaffinity(0)),
-        "memory_gib": round(memory / 2**30, 1),
-        "python": platform.python_version(),
-        "libraries": {name: version(name) for name in LIBRARIES},
-    }
 
 
 def write_result(name: str, result: dict[str, Any]) -> None:
