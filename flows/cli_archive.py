@@ -275,7 +275,7 @@ def verify(
 
 def _show_damage(output: Output, damage: Damage) -> None:
     output.stdout.print(one_line(f"{damage.path}: {damage.cause}"), markup=False)
-    for name in damage.names or damage.image_ids:
+    for name in sorted(damage.names or damage.image_ids):
         output.stdout.print(f"    {one_line(name)}", markup=False)
 
 

@@ -11,7 +11,8 @@ that are staged.
 from __future__ import annotations
 
 import time
-from typing import Any
+from typing import Any, TypeVar, cast
+from uuid import UUID
 
 from prefect import flow, task
 from prefect.artifacts import (
@@ -21,9 +22,8 @@ from prefect.artifacts import (
     update_progress_artifact,
 )
 from prefect.cache_policies import NO_CACHE
-from prefect.client.schemas.objects import TaskRun
+from prefect.client.schemas.objects import State, TaskRun
 from prefect.logging import get_run_logger
-from prefect.states import State
 from prefect.tasks import Task
 from prefect.utilities.annotations import quote
 
@@ -38,6 +38,8 @@ from glassplate.pipelines.config import DEFAULT_MAX_PIXELS, CompressConfig
 from glassplate.pipelines.errors import ArchiveError, CommitConflictError
 from glassplate.pipelines.planning import RunPlan
 from glassplate.pipelines.progress import Progress, ProgressCallback
+
+T = TypeVar("T")
 
 PROGRESS_INTERVAL = 5.0
 """Seconds between updates of the progress artifact."""
@@ -89,12 +91,11 @@ def compress_archive(
         latents=latents,
         plugins=plugins or [],
     )
-    # quote: Prefect would walk through every reference in a plan, looking for futures
     run_plan = plan(config)
-    encode(quote(run_plan))
-    staged = verify(quote(run_plan))
+    encode(_unvisited(run_plan))
+    staged = verify(_unvisited(run_plan))
     ledger = stages.run_ledger(run_plan, staged)
-    snapshot = commit(quote(run_plan), quote(staged))
+    snapshot = commit(_unvisited(run_plan), _unvisited(staged))
     report(config.archive, ledger, snapshot.number if snapshot else None)
     return ledger
 
@@ -154,9 +155,14 @@ def report(archive: str, ledger: Ledger, snapshot: int | None) -> None:
         create_link_artifact(link=link, link_text="Report", key="compress-report")
 
 
+def _unvisited(value: T) -> T:
+    """A task's argument that Prefect passes on without walking through it in search of futures."""
+    return cast(T, quote(value))
+
+
 def _progress_artifact() -> ProgressCallback:
     """A callback that keeps a progress artifact up to date."""
-    artifact = create_progress_artifact(progress=0.0, key="compress-progress")
+    artifact = cast(UUID, create_progress_artifact(progress=0.0, key="compress-progress"))
     logger = get_run_logger()
     last = time.monotonic()
 

@@ -10,17 +10,19 @@ import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import matplotlib
 import numpy as np
 import numpy.typing as npt
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure as Canvas
+from matplotlib.ticker import MaxNLocator
 
 _INK = "#123457"  # stands for the page's text colour; used for nothing else
 _ACCENT = "#3b82c4"
 _CHANNELS = {1: ("#8a8f98",), 3: ("#d9534f", "#3f9d5a", "#3b7dd8")}
-_STYLE = {
+_STYLE: dict[Any, Any] = {
     "axes.edgecolor": _INK,
     "axes.labelcolor": _INK,
     "axes.spines.right": False,
@@ -77,7 +79,7 @@ def histogram(name: str, caption: str, values: npt.ArrayLike, label: str) -> Fig
             ha="center",
             color=_INK,
         )
-    axes.yaxis.get_major_locator().set_params(integer=True)
+    axes.yaxis.set_major_locator(MaxNLocator(integer=True))
     return Figure(name, caption, canvas)
 
 
