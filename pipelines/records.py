@@ -122,9 +122,7 @@ def _latent_row(image_id: str, stored: Stored, pixels: Pixels) -> LatentRow:
     vector = [float(value) for value in embedding(pixels)]
     latent = stored.latent
     if latent is None:
-        return LatentRow(image_id, embedding=vector)
+        return LatentRow(image_id, vector)
     if sys.byteorder == "big":
         latent = latent.byteswap()
-    return LatentRow(
-        image_id, latent.tobytes(), list(latent.shape), str(latent.dtype), embedding=vector
-    )
+    return LatentRow(image_id, vector, latent.tobytes(), list(latent.shape), str(latent.dtype))

@@ -77,7 +77,12 @@ LATENTS = _schema(
         _field("latent", pa.binary(), "C-order, little-endian; null if the codec has none"),
         _field("shape", pa.list_(pa.int32()), "shape of the latent, channels first"),
         _field("dtype", pa.string(), "numpy name of the latent's type"),
-        _field("embedding", pa.list_(pa.float16(), EMBEDDING_SIZE), "unit vector for search"),
+        _field(
+            "embedding",
+            pa.list_(pa.float16(), EMBEDDING_SIZE),
+            "unit vector for search",
+            nullable=False,
+        ),
     ],
 )
 
@@ -132,10 +137,10 @@ class LatentRow:
     """One latent and embedding; fields as in `LATENTS`."""
 
     image_id: str
+    embedding: list[float]
     latent: bytes | None = None
     shape: list[int] | None = None
     dtype: str | None = None
-    embedding: list[float] | None = None
 
 
 def to_table(rows: list[Any], schema: pa.Schema) -> pa.Table:

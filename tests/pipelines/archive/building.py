@@ -56,7 +56,7 @@ def encoded(name: str, seed: int, root: str = "file:///photos", **blocks: bytes)
         stored_bytes=len(stream),
         psnr=40.0,
     )
-    latent = LatentRow(image_id, b"\x01\x02", [1, 1, 2], "int8", [0.0] * 96)
+    latent = LatentRow(image_id, [0.0] * 96, b"\x01\x02", [1, 1, 2], "int8")
     return Rows(row, BitstreamRow(image_id, stream, **blocks), latent)
 
 
