@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import struct
 from collections.abc import Sequence
 from pathlib import Path
@@ -71,7 +72,7 @@ class HyperpriorCodec:
         loaded = load(self.weights_path)
         place = resolve_device(device)
         self.runtime = Runtime(
-            model=loaded.model.to(place),
+            model=loaded.model if place == "cpu" else copy.deepcopy(loaded.model).to(place),
             coder=loaded.coder,
             quantizer=Quantizer(loaded.coder.y_tables),
             device=place,

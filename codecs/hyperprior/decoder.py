@@ -97,7 +97,7 @@ class PictureDecoder:
             symbols = self.symbols(tile)
             runtime = self.runtime
             y = decode_tile(runtime.model, symbols, self.quality, runtime.device)
-            self.tiles[tile] = y[0]
+            self.tiles[tile] = torch.from_numpy(y).to(runtime.device)
         return self.tiles[tile]
 
 

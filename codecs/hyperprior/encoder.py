@@ -12,7 +12,7 @@ from torch import Tensor
 
 from glassplate.codecs.base import Pixels
 from glassplate.codecs.bitstream import Tile
-from glassplate.codecs.hyperprior.latents import encode_tile
+from glassplate.codecs.hyperprior.latents import Floats, encode_tile
 from glassplate.codecs.hyperprior.model import Y_STRIDE
 from glassplate.codecs.hyperprior.runtime import Runtime, batches
 from glassplate.codecs.hyperprior.tiles import Grid, Rect
@@ -53,7 +53,8 @@ def encode_pictures(
         for picture, grid in enumerate(grids)
         for tile in range(len(grid))
     ]
-    inverse_gain = runtime.model.inverse_gain(torch.tensor([quality], device=runtime.device))
+    level = torch.tensor([quality], device=runtime.device)
+    inverse_gain = runtime.model.inverse_gain(level)[0].cpu().numpy()
     for batch in batches(jobs, lambda job: job.window):
         x = torch.stack([window_pixels(images[job.picture], job.window) for job in batch])
         y = runtime.analyse(x, [quality] * len(batch))
@@ -62,8 +63,7 @@ def encode_pictures(
             tile, latent = _encode_tile(runtime, y[number : number + 1, :, rows, columns], quality)
             done[job.picture].tiles[job.tile] = tile
             rows, columns = job.rect.within(grids[job.picture].whole)
-            latent = (latent * inverse_gain)[0].half().cpu()
-            done[job.picture].latent[:, rows, columns] = latent.numpy()
+            done[job.picture].latent[:, rows, columns] = latent * inverse_gain
     return done
 
 
@@ -78,7 +78,7 @@ def window_pixels(image: Pixels, window: Rect) -> Tensor:
     return x.expand(3, -1, -1).float() / 255
 
 
-def _encode_tile(runtime: Runtime, y: Tensor, quality: int) -> tuple[Tile, Tensor]:
+def _encode_tile(runtime: Runtime, y: Tensor, quality: int) -> tuple[Tile, Floats]:
     scales, quantizer = runtime.coder.scales, runtime.quantizer
     symbols, indices, decoded = encode_tile(runtime.model, scales, quantizer, y, quality)
     payload = runtime.coder.encode(symbols, indices, quality)

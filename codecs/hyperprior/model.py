@@ -149,30 +149,34 @@ class MeanNet(nn.Module):
         for head in (self.first, self.last):
             zero(head)
 
-    def features(self, z: Tensor, quality: Tensor) -> Tensor:
-        """Rounded z (N, z, h, w) -> side features (N, hyper, 4h, 4w)."""
+    def begin(self, z: Tensor, quality: Tensor, height: int, width: int) -> tuple[Tensor, Tensor]:
+        """From rounded z (N, z, h, w), for y of height x width.
+
+        Returns:
+            Means of step 0, (N, y, height, width), and what z adds to later steps,
+            (N, context, height, width).
+        """
         x = channels_last(F.pixel_shuffle(self.up1(z), 2))
         x = self.block1(x, quality)
         x = channels_last(F.pixel_shuffle(self.up2(F.silu(x)), 2))
-        side: Tensor = self.block2(x, quality)
-        return side
+        side = channels_last(self.block2(x, quality)[..., :height, :width])
+        weight = self.join.weight[:, : side.shape[1]]
+        return self.first(F.silu(side)), F.conv2d(side, weight, self.join.bias)
 
-    def forward(self, side: Tensor, known: Tensor, step: int) -> Tensor:
-        """Means (N, y, h, w); only the positions of this step are of use.
+    def forward(self, side: Tensor, known: Tensor, squashed: Tensor, step: int) -> Tensor:
+        """Means (N, y, h, w) of a step from 1 on; only the positions of this step are of use.
 
         Args:
-            side: From `features`, cropped to the size of y.
+            side: From `begin`.
             known: (N, y, h, w), y as decoded in earlier steps, zero elsewhere.
+            squashed: asinh of `known`.
             step: Which step is next.
         """
-        means: Tensor
-        if step == 0:
-            means = self.first(F.silu(side))
-            return means
-        x = self.join(torch.cat((side, asinh(known)), dim=1))
+        weight = self.join.weight[:, -known.shape[1] :]
+        x = side + F.conv2d(channels_last(squashed), weight)
         x = self.depthwise(F.silu(x + self.step_bias[step][:, None, None]))
         neighbours = F.conv2d(known, self.linear[step], padding=1, groups=known.shape[1])
-        means = self.last(F.silu(self.mix(F.silu(x)))) + neighbours
+        means: Tensor = self.last(F.silu(self.mix(F.silu(x)))) + neighbours
         return means
 
 

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from glassplate.codecs.hyperprior.blocks import QUALITY_STEPS
+from glassplate.codecs.hyperprior.blocks import QUALITY_STEPS, asinh
 from glassplate.codecs.hyperprior.latents import RATE_WEIGHT
 from glassplate.codecs.hyperprior.model import Hyperprior
 from glassplate.codecs.hyperprior.order import STEPS, step_masks
@@ -72,14 +72,16 @@ def estimate(
     z = model.hyper_analysis(y, quality)
     z_rounded = ste_round(z)
     bits = _z_bits(model, _noised(z) if noisy else z_rounded, quality).sum((1, 2, 3))
-    side = model.means.features(z_rounded, quality)[..., :height, :width]
+    mean, side = model.means.begin(z_rounded, quality, height, width)
     scale_side = model.scales.features(z_rounded)[..., :height, :width]
     masks = step_masks(y.shape[1], height, width, y.device)
     known = torch.zeros_like(y)
     symbols = torch.zeros_like(y)
     for step in range(STEPS):
         mask = masks[step]
-        residual = (y - model.means(side, known, step)) * mask
+        if step:
+            mean = model.means(side, known, asinh(known), step)
+        residual = (y - mean) * mask
         index = model.scales(scale_side, symbols, step, quality)
         log_scale = (index - 28) / SCALE_UNIT
         if noisy:
