@@ -1,0 +1,114 @@
+"""One picture through one codec at one quality: real bytes, quality of the result, time."""
+
+from __future__ import annotations
+
+import io
+import time
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+
+import numpy as np
+from PIL import Image
+
+from glassplate.codecs import Codec, Pixels, Target
+from glassplate.codecs.base import Device
+from glassplate.codecs.errors import UnsupportedImageError
+from glassplate.codecs.metrics import ms_ssim, psnr
+from glassplate.pipelines.bd_rate import EXTRA
+from glassplate.pipelines.codec_choice import build_choice
+from glassplate.pipelines.config import DEFAULT_MAX_PIXELS
+from glassplate.pipelines.extras import optional
+from glassplate.pipelines.ingest import ingest
+from glassplate.pipelines.sources import SourceRef, read_source
+
+
+@dataclass(frozen=True)
+class Setting:
+    """A codec (see `build_choice`) and how to measure it; small, since it goes to every worker."""
+
+    choice: str
+    device: Device = "auto"
+    plugins: tuple[str, ...] = ()
+    ssimulacra2: bool = False
+    max_pixels: int = DEFAULT_MAX_PIXELS
+
+
+@dataclass(frozen=True)
+class Subject:
+    """A picture that all codecs are measured on."""
+
+    name: str
+    width: int
+    height: int
+    ref: SourceRef
+
+    @property
+    def megapixels(self) -> float:
+        """Millions of pixels."""
+        return self.width * self.height / 1e6
+
+
+@dataclass(frozen=True)
+class Point:
+    """One picture through one codec at one quality. bpp is of the whole container."""
+
+    picture: str
+    quality: float
+    bytes: int
+    bpp: float
+    psnr: float
+    ms_ssim: float | None
+    ssimulacra2: float | None
+    encode_seconds: float
+    decode_seconds: float
+
+
+def load_pixels(ref: SourceRef, max_pixels: int) -> Pixels:
+    """Upright pixels of a source file. Raises InputError, UnsupportedImageError (alpha, 16 bit)."""
+    picture = ingest(read_source(ref), ref.name, max_pixels)
+    if picture.pixels is None:
+        raise UnsupportedImageError(str(picture.keep_reason), subject=ref.name)
+    return picture.pixels
+
+
+def measure(setting: Setting, quality: float, picture: Subject) -> Point:
+    """Encode and decode a picture. Raises InputError, EncodeError, BitstreamError."""
+    pixels = load_pixels(picture.ref, setting.max_pixels)
+    codec = _warm_codec(setting.choice, setting.device, setting.plugins)
+    started = time.perf_counter()
+    (encoded,) = codec.encode([pixels], Target(quality=quality))
+    encode_seconds = time.perf_counter() - started
+    started = time.perf_counter()
+    (decoded,) = codec.decode([encoded.bitstream])
+    decode_seconds = time.perf_counter() - started
+    return Point(
+        picture=picture.name,
+        quality=quality,
+        bytes=len(encoded.bitstream),
+        bpp=8 * len(encoded.bitstream) / (picture.width * picture.height),
+        psnr=psnr(pixels, decoded),
+        ms_ssim=ms_ssim(pixels, decoded),
+        ssimulacra2=_ssimulacra2(pixels, decoded) if setting.ssimulacra2 else None,
+        encode_seconds=encode_seconds,
+        decode_seconds=decode_seconds,
+    )
+
+
+@cache
+def _warm_codec(choice: str, device: Device, plugins: tuple[str, ...]) -> Codec:
+    """A codec that has coded a picture before: libraries loaded, kernels chosen."""
+    codec = build_choice(choice, device, plugins)
+    noise = np.random.default_rng(0).integers(0, 256, (192, 192, 3), dtype=np.uint8)
+    codec.decode([codec.encode([noise], Target(quality=50))[0].bitstream])
+    return codec
+
+
+def _ssimulacra2(a: Pixels, b: Pixels) -> float:
+    """SSIMULACRA2 (100 is equal, 90 not to be told apart), by a Python port of libjxl's tool."""
+    files: list[Any] = []
+    for pixels in (a, b):
+        file = io.BytesIO()
+        Image.fromarray(pixels[:, :, 0] if pixels.shape[2] == 1 else pixels).save(file, "BMP")
+        files.append(file)
+    return float(optional("ssimulacra2", EXTRA).compute_ssimulacra2(*files))
