@@ -12,7 +12,7 @@ import typer
 from typer.core import TyperGroup
 
 from glassplate.codecs.errors import GlassplateError
-from glassplate.flows import cli_archive, cli_compress, cli_report
+from glassplate.flows import cli_compress, cli_query, cli_report, cli_restore
 from glassplate.flows.exit_codes import MEANING, ExitCode, exit_code_of
 from glassplate.flows.options import output_of
 
@@ -51,13 +51,13 @@ app = typer.Typer(
 
 app.command()(cli_compress.compress)
 app.command()(cli_compress.plan)
-app.command(name="list")(cli_archive.list_pictures)
-app.command()(cli_archive.query)
-app.command()(cli_archive.info)
-app.command()(cli_archive.get)
-app.command()(cli_archive.extract)
-app.command()(cli_archive.verify)
-app.command()(cli_archive.stats)
+app.command(name="list")(cli_query.list_pictures)
+app.command()(cli_query.query)
+app.command()(cli_query.info)
+app.command()(cli_restore.get)
+app.command()(cli_restore.extract)
+app.command()(cli_restore.verify)
+app.command()(cli_query.stats)
 app.command()(cli_report.codecs)
 app.command()(cli_report.report)
 app.command()(cli_report.sample)

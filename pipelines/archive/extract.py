@@ -13,7 +13,7 @@ from glassplate.pipelines.archive.deliver import deliver
 from glassplate.pipelines.archive.reader import Archive
 
 _MAX_STEM_BYTES = 200
-_STORED = "image_id IS NOT NULL AND status != 'failed'"
+_STORED = "(status IN ('encoded', 'kept') OR reason = 'duplicate')"
 
 
 @dataclass(frozen=True)

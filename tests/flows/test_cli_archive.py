@@ -151,6 +151,20 @@ def test_extract_writes_what_the_condition_chooses(
     assert len(_records(every)) == 3
 
 
+def test_extract_passes_over_what_was_no_picture_and_gives_duplicates_back(
+    glassplate: Run, small_photo: Pixels, tmp_path: Path
+) -> None:
+    (tmp_path / "photos").mkdir()
+    for name in ("a.png", "again.png"):
+        Image.fromarray(small_photo).save(tmp_path / "photos" / name)
+    (tmp_path / "photos" / "notes.txt").write_text("notes")
+    made = glassplate("compress", tmp_path / "photos", tmp_path / "archive", "--codec", "jpeg")
+    assert made.code == ExitCode.OK
+    done = glassplate("extract", tmp_path / "archive", tmp_path / "out", "--json")
+    assert done.code == ExitCode.OK
+    assert [Path(record["file"]).name for record in _records(done)] == ["a.png", "again.png"]
+
+
 def test_stats_add_up(glassplate: Run, archive: Path) -> None:
     (total,) = _records(glassplate("stats", archive, "--json"))
     assert (total["sources"], total["encoded"], total["kept"], total["failed"]) == (4, 2, 1, 1)

@@ -1,14 +1,13 @@
-"""The commands that read an archive: list, query, info, get, extract, verify, stats."""
+"""The commands that give pictures back, and prove that they can: get, extract, verify."""
 
 from __future__ import annotations
 
-from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from glassplate.codecs.errors import ConfigError
+from glassplate.codecs.errors import ConfigError, GlassplateError
 from glassplate.flows.exit_codes import ExitCode
 from glassplate.flows.live import live_count
 from glassplate.flows.options import (
@@ -23,12 +22,10 @@ from glassplate.flows.options import (
     parse_region,
     parse_subset,
 )
-from glassplate.flows.output import Output, human_bytes, one_line, ratio
+from glassplate.flows.output import Output, human_bytes, one_line
 
 if TYPE_CHECKING:
-    from glassplate.pipelines.archive import Archive, Damage
-
-LISTED = ["name", "status", "reason", "codec", "width", "height", "bpp", "psnr", "ms_ssim"]
+    from glassplate.pipelines.archive import Damage
 
 KeyArgument = Annotated[
     str,
@@ -38,107 +35,6 @@ KeyArgument = Annotated[
         show_default=False,
     ),
 ]
-LimitOption = Annotated[
-    int | None, typer.Option("--limit", min=1, help="At most so many rows.", show_default=False)
-]
-OrderOption = Annotated[
-    str | None,
-    typer.Option(
-        "--order", metavar="SQL", help='Sort by: "psnr", "bpp desc"; by name if left out.'
-    ),
-]
-
-
-def list_pictures(
-    context: typer.Context,
-    archive: ArchiveArgument,
-    order: OrderOption = None,
-    limit: LimitOption = None,
-    as_json: JsonOption = False,
-) -> None:
-    """List every input of the newest snapshot and what became of it.
-
-    Examples:
-
-        glassplate list archive/
-
-        glassplate list archive/ --order "psnr" --limit 10
-
-        glassplate list archive/ --json
-    """
-    query(context, archive, None, order, limit, as_json)
-
-
-def query(
-    context: typer.Context,
-    archive: ArchiveArgument,
-    where: WhereOption = None,
-    order: OrderOption = None,
-    limit: LimitOption = None,
-    as_json: JsonOption = False,
-) -> None:
-    """List the rows of the catalogue for which a DuckDB condition holds.
-
-    Examples:
-
-        glassplate query archive/ --where "width > 1000 and psnr < 32"
-
-        glassplate query archive/ --where "status = 'failed'" --json
-    """
-    from glassplate.pipelines import open_archive
-
-    output = output_of(context)
-    table = open_archive(archive).where(where, order=order, limit=limit)
-    if output.as_json:
-        for batch in table.to_batches(max_chunksize=1024):
-            for row in batch.to_pylist():
-                output.record(row)
-        return
-    failed = table.num_rows > table["error_code"].null_count
-    columns = [*LISTED, "error_code"] if failed else LISTED
-    output.records(table.select(columns).to_pylist(), columns)
-    output.message(f"{table.num_rows} rows")
-
-
-def info(
-    context: typer.Context,
-    archive: ArchiveArgument,
-    key: Annotated[
-        str | None, typer.Argument(metavar="[ID_OR_URI]", help="One picture.", show_default=False)
-    ] = None,
-    as_json: JsonOption = False,
-) -> None:
-    """Describe an archive, or everything that is known of one picture.
-
-    Examples:
-
-        glassplate info archive/
-
-        glassplate info archive/ holiday/beach.jpg
-    """
-    from glassplate.pipelines import open_archive
-
-    opened = open_archive(archive)
-    output_of(context).facts(_archive_facts(opened) if key is None else asdict(opened.find(key)))
-
-
-def _archive_facts(archive: Archive) -> dict[str, Any]:
-    snapshot = archive.manifest
-    files = [file for shard in snapshot.shards for file in shard.files()]
-    files += [*snapshot.id_index, *snapshot.name_index, *snapshot.models]
-    return {
-        "archive": archive.store.url,
-        "format_version": snapshot.format_version,
-        "schema_version": snapshot.schema_version,
-        "snapshot": snapshot.number,
-        "snapshots": len(archive.snapshots()),
-        "last_run": snapshot.run.run_id,
-        "finished": snapshot.run.finished,
-        "rows": sum(shard.images.rows for shard in snapshot.shards),
-        "files": len(files),
-        "bytes": sum(file.bytes for file in files),
-        "codecs": ", ".join(sorted(set(snapshot.codecs.values()))),
-    }
 
 
 def get(
@@ -211,7 +107,6 @@ def extract(
 
         glassplate extract archive/ out/ --where "name like 'holiday/%'"
     """
-    from glassplate.codecs.errors import GlassplateError
     from glassplate.pipelines import open_archive
     from glassplate.pipelines.archive import extract as extract_pictures
 
@@ -277,38 +172,6 @@ def _show_damage(output: Output, damage: Damage) -> None:
     output.stdout.print(one_line(f"{damage.path}: {damage.cause}"), markup=False)
     for name in sorted(damage.names or damage.image_ids):
         output.stdout.print(f"    {one_line(name)}", markup=False)
-
-
-def stats(context: typer.Context, archive: ArchiveArgument, as_json: JsonOption = False) -> None:
-    """Sum up an archive: sources by status, bytes, ratio, and quality by codec.
-
-    Example:
-
-        glassplate stats archive/
-    """
-    from glassplate.pipelines import open_archive
-
-    output = output_of(context)
-    total = open_archive(archive).stats()
-    if output.as_json:
-        output.record(total)
-        return
-    codecs = total.pop("codecs")
-    source, stored = total["source_bytes"] or 0, total["stored_bytes"] or 0
-    output.facts(
-        {
-            **total,
-            "source_bytes": human_bytes(source),
-            "stored_bytes": human_bytes(stored),
-            "ratio": ratio(source, stored),
-        }
-    )
-    for row in codecs:
-        row["ratio"] = ratio(row["source_bytes"], row["stored_bytes"])
-        row |= {name: human_bytes(row[name]) for name in ("source_bytes", "stored_bytes")}
-    if codecs:
-        output.stdout.print()
-        output.records(codecs, list(codecs[0]))
 
 
 def _wrote(output: Output, files: list[Path]) -> None:
