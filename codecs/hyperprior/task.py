@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import copy
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -12,6 +14,7 @@ from glassplate.codecs.hyperprior.blocks import QUALITY_STEPS
 from glassplate.codecs.hyperprior.model import Hyperprior, ModelConfig
 from glassplate.codecs.hyperprior.objective import estimate, loss, psnr
 from glassplate.codecs.hyperprior.warm_start import warm_start
+from glassplate.codecs.hyperprior.weights import load
 
 VALIDATED_QUALITIES = (0, 200, 400, 600, 800, 1000)
 
@@ -22,9 +25,15 @@ class HyperpriorTask:
 
     model: ModelConfig
     half: bool = True
+    start: Path | None = None
 
     def build(self, crops: Tensor) -> Hyperprior:
-        """A model that starts as a block transform codec."""
+        """A model that starts as a block transform codec, or from given weights.
+
+        Raises WeightsError if those are not sound.
+        """
+        if self.start:
+            return copy.deepcopy(load(self.start).model).train()
         model = Hyperprior(self.model)
         warm_start(model, crops)
         return model

@@ -8,19 +8,17 @@ import sys
 import threading
 from pathlib import Path
 
-from glassplate.codecs.hyperprior.model import SIZES
-from glassplate.codecs.hyperprior.task import HyperpriorTask
+from glassplate.codecs.hyperprior.train import train_hyperprior
 from glassplate.codecs.training.config import TrainConfig
-from glassplate.codecs.training.loop import train
 
 
 def main(path: Path) -> None:
-    """Train `hyperprior` as a JSON file of `TrainConfig` says; SIGTERM saves and ends."""
+    """Train `hyperprior` as a JSON file of `TrainConfig` says; SIGTERM ends it early."""
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
     config = TrainConfig.model_validate_json(path.read_text())
     stopped = threading.Event()
     signal.signal(signal.SIGTERM, lambda *_: stopped.set())
-    train(HyperpriorTask(SIZES[config.size], config.half), config, stopped.is_set)
+    train_hyperprior(config, stopped.is_set)
 
 
 if __name__ == "__main__":

@@ -14,6 +14,8 @@ class TrainConfig(BaseModel):
 
     source: A directory, tar or Parquet file of pictures.
     out: Where checkpoints, the log of metrics and the exported weights go.
+    start: Weights to fine-tune; None: start from a block transform.
+    licence: Of the pictures, for the model card.
     steps, minutes: Whichever is reached first ends the run.
     batch, crop: Pixels per step are batch * crop^2, also in the late part, which has larger crops.
     late_from: Share of the run after which crops are `late_crop` wide and symbols are rounded.
@@ -24,6 +26,8 @@ class TrainConfig(BaseModel):
     source: Path
     out: Path
     size: str = "small"
+    start: Path | None = None
+    licence: str = ""
     steps: int | None = Field(default=None, gt=0)
     minutes: float | None = Field(default=None, gt=0)
     batch: int = Field(default=16, gt=0)

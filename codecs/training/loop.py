@@ -133,6 +133,8 @@ class _Run:
             "step": self.step,
             "minutes": round(self.minutes, 2),
             "learning_rate": self.optimizer.param_groups[0]["lr"],
+            "pictures": len(self.indices),
+            "device": str(self.device),
             "loss": None if loss != loss else round(loss, 4),
             **self.task.validate(self.average.module, self.held_out),
         }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import io
 import tarfile
 from pathlib import Path
@@ -13,10 +14,13 @@ import pytest
 import torch
 from PIL import Image
 
-from glassplate.codecs import Pixels
-from glassplate.codecs.errors import InputError, WeightsError
-from glassplate.codecs.hyperprior.model import ModelConfig
+from glassplate.codecs import Pixels, Target
+from glassplate.codecs.errors import ConfigError, InputError, WeightsError
+from glassplate.codecs.hyperprior.codec import HyperpriorCodec, HyperpriorConfig
+from glassplate.codecs.hyperprior.model import SIZES, ModelConfig
 from glassplate.codecs.hyperprior.task import HyperpriorTask
+from glassplate.codecs.hyperprior.train import train_hyperprior
+from glassplate.codecs.metrics import psnr
 from glassplate.codecs.training.checkpoint import Checkpoint
 from glassplate.codecs.training.config import TrainConfig
 from glassplate.codecs.training.data import CropStore
@@ -124,3 +128,20 @@ def _pickle() -> bytes:
     buffer = io.BytesIO()
     torch.save({"model": Path("/")}, buffer)
     return buffer.getvalue()
+
+
+def test_trained_weights_compress_and_can_be_tuned(
+    pictures: Path, tmp_path: Path, small_photo: Pixels, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(SIZES, "thin", THIN)
+    options = config(pictures, tmp_path / "run", 3).model_copy(update={"size": "thin"})
+    path = train_hyperprior(options)
+    assert hashlib.sha256(path.read_bytes()).hexdigest() in path.with_suffix(".md").read_text()
+    codec = HyperpriorCodec(HyperpriorConfig(size="thin"), "cpu", tmp_path / "run")
+    stream = codec.encode([small_photo], Target(quality=80))[0].bitstream
+    assert psnr(codec.decode([stream])[0], small_photo) > 24
+    assert len(stream) < small_photo.size / 8
+    tuned = options.model_copy(update={"start": path, "out": tmp_path / "tuned"})
+    assert train_hyperprior(tuned).read_bytes() != path.read_bytes()
+    with pytest.raises(ConfigError, match="huge"):
+        train_hyperprior(options.model_copy(update={"size": "huge"}))

@@ -1,0 +1,67 @@
+"""From pictures to a weight file and its model card."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable
+from pathlib import Path
+
+import torch
+
+from glassplate.codecs.errors import ConfigError
+from glassplate.codecs.hyperprior.calibrate import calibrate
+from glassplate.codecs.hyperprior.model import SIZES, Hyperprior
+from glassplate.codecs.hyperprior.task import HyperpriorTask
+from glassplate.codecs.hyperprior.weights import HALF_FROM, INTEGERS, save
+from glassplate.codecs.training.card import model_card
+from glassplate.codecs.training.config import TrainConfig
+from glassplate.codecs.training.data import CropStore
+from glassplate.codecs.training.loop import train
+
+CALIBRATION_CROPS = 330
+
+
+def train_hyperprior(config: TrainConfig, stop: Callable[[], bool] = lambda: False) -> Path:
+    """Train, or go on training, and write weights and card into `config.out`.
+
+    The folder can then be given to the codec as its weights. Raises ConfigError for an unknown
+    size, InputError if there are no pictures, WeightsError for unsound weights to start from.
+    """
+    if config.size not in SIZES:
+        raise ConfigError(f"no size {config.size!r}", f"Known: {', '.join(SIZES)}.")
+    task = HyperpriorTask(SIZES[config.size], config.half, config.start)
+    model, records = train(task, config, stop)
+    assert isinstance(model, Hyperprior)
+    path = config.out / f"hyperprior-{config.size}.safetensors"
+    sha256 = export(model, CropStore.build(config.source, config.out / "crops"), path)
+    parameters = sum(parameter.numel() for parameter in model.parameters())
+    path.with_suffix(".md").write_text(model_card(path.stem, sha256, parameters, config, records))
+    return path
+
+
+def export(model: Hyperprior, store: CropStore, path: Path, size: int = 256) -> str:
+    """Fit the frequency tables on training crops and write the weight file.
+
+    Args:
+        model: A trained model.
+        store: Crops; only those for training are used.
+        path: Where to write.
+        size: Side of the calibration crops in pixels.
+
+    Returns:
+        sha256 of the file.
+    """
+    model = copy.deepcopy(model).cpu().eval()
+    _as_stored(model)
+    indices, _ = store.split()
+    spread = indices[:: max(1, len(indices) // CALIBRATION_CROPS)]
+    y_tables, z_tables = calibrate(model, store.centres(spread, size))
+    return save(path, model, y_tables, z_tables)
+
+
+@torch.no_grad()
+def _as_stored(model: Hyperprior) -> None:
+    """Round large tensors as the file will, so that tables fit the model that will be loaded."""
+    for name, value in model.state_dict().items():
+        if value.numel() >= HALF_FROM and not name.startswith(INTEGERS):
+            value.copy_(value.half().float())

@@ -1,0 +1,57 @@
+"""Model cards: what a weight file is, what it was trained on, how good it is, its limits."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from glassplate.codecs.training.config import TrainConfig
+
+_CARD = """# {name}
+
+- Weight file: `{name}.safetensors`, sha256 `{sha256}`
+- Parameters: {parameters:,}
+- Trained by: `glassplate train hyperprior --size {size}`{start}
+- Pictures: {pictures} crops from {source}; {licence}
+- Training: {steps:,} steps in {minutes:.0f} minutes on {device}, batches of {batch} x {crop}x{crop}
+- For: photographs, 8-bit RGB or grey. Not for: scans of text, masks, anything that has to be exact
+  (keep those bit-exact)
+
+Held-out crops from the same source, rates estimated, at qualities from 0 to 100:
+
+| bits per pixel | PSNR dB |
+|---|---|
+{rows}
+
+Measured on standard pictures in real bytes: `tests/benchmarks/results`.
+"""
+
+
+def model_card(
+    name: str, sha256: str, parameters: int, config: TrainConfig, records: list[dict[str, Any]]
+) -> str:
+    """Markdown for a weight file.
+
+    Args:
+        name: File name without its suffix.
+        sha256: Of the file.
+        parameters: Their number.
+        config: Options of the run.
+        records: Validation records of the run, oldest first.
+    """
+    last = records[-1]
+    return _CARD.format(
+        name=name,
+        sha256=sha256,
+        parameters=parameters,
+        size=config.size,
+        start=f", starting from {config.start.name}" if config.start else "",
+        pictures=last["pictures"],
+        source=config.source.name,
+        licence=config.licence or "licence not stated",
+        steps=last["step"],
+        minutes=last["minutes"],
+        device=last["device"],
+        batch=config.batch,
+        crop=config.crop,
+        rows="\n".join(f"| {bpp:.3f} | {db:.2f} |" for bpp, db in last["points"]),
+    )
