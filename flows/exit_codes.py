@@ -41,6 +41,7 @@ _BY_ERROR_CODE = {
     "bad-source": ExitCode.USAGE,
     "bad-archive": ExitCode.USAGE,
     "not-an-image": ExitCode.USAGE,
+    "damaged-image": ExitCode.USAGE,
     "missing-extra": ExitCode.USAGE,
     "too-many-failures": ExitCode.GATE,
     "commit-conflict": ExitCode.CONFLICT,

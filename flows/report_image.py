@@ -12,7 +12,7 @@ import numpy.typing as npt
 from PIL import Image, ImageOps, UnidentifiedImageError
 
 from glassplate.codecs import Pixels, Target
-from glassplate.codecs.errors import ConfigError, NotAnImageError
+from glassplate.codecs.errors import ConfigError, DamagedImageError, NotAnImageError
 from glassplate.codecs.metrics import psnr
 from glassplate.codecs.svd import SvdCodec
 from glassplate.codecs.svd_math import element_count, rank_for_factor, singular_values
@@ -46,7 +46,7 @@ class Approximation:
 
 
 def image_page(path: Path, ranks: list[int] | None) -> dict[str, Any]:
-    """Everything that the template shows. Raises NotAnImageError, ConfigError, OSError."""
+    """Everything that the template shows. Raises InputError, ConfigError, OSError."""
     image, scaled_from = _load(path)
     values = singular_values(image)
     chosen = _ranks(image, ranks)
@@ -99,6 +99,10 @@ def _load(path: Path) -> tuple[Pixels, tuple[int, int] | None]:
     except (UnidentifiedImageError, SyntaxError) as error:
         fix = "Give a picture file, or an archive's folder."
         raise NotAnImageError("not a picture in any format that we know", fix, str(path)) from error
+    except OSError as error:
+        if error.errno:
+            raise
+        raise DamagedImageError(f"cannot be decoded ({error})", "", str(path)) from error
     size = image.size
     image.thumbnail((MAX_SIDE, MAX_SIDE), Image.Resampling.LANCZOS)
     pixels = np.asarray(image)

@@ -24,7 +24,7 @@ import pyarrow.compute as pc
 import pyarrow.dataset as ds
 
 from glassplate.codecs import Codec, FileCodec, get_codec
-from glassplate.codecs.errors import GlassplateError
+from glassplate.codecs.errors import ConfigError, GlassplateError
 from glassplate.pipelines.archive.manifest import Snapshot
 from glassplate.pipelines.archive.schema import IMAGES
 from glassplate.pipelines.archive.snapshots import current_snapshot
@@ -115,9 +115,13 @@ class Held:
 
 
 def build_codec(config: CompressConfig) -> Codec | FileCodec:
-    """The codec that the options ask for, plugins imported first."""
+    """The codec that the options ask for, plugins imported first. Raises ConfigError, too."""
     for module in config.plugins:
-        import_module(module)
+        try:
+            import_module(module)
+        except ImportError as error:
+            fix = "It has to be importable in every worker."
+            raise ConfigError(f"cannot be imported ({error})", fix, f"plugin {module}") from error
     return get_codec(config.codec, device=config.device, options=config.codec_options)
 
 

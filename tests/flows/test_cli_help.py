@@ -21,7 +21,7 @@ from glassplate.pipelines.errors import (
 )
 
 COMMANDS = ["compress", "plan", "list", "query", "info", "get", "extract", "verify", "stats"]
-COMMANDS += ["codecs", "report", "sample"]
+COMMANDS += ["codecs", "report", "evaluate", "sample"]
 Run = Callable[..., Any]
 
 
@@ -68,6 +68,7 @@ def test_the_installed_command_starts(command: Run) -> None:
         (["--max-pixels", "0"], "--max-pixels"),
         (["--verify", "-1"], "--verify"),
         (["--device", "tpu"], "--device"),
+        (["--plugin", "nowhere.codec"], "plugin nowhere.codec"),
         (["--codec", "gif"], "no codec named 'gif'"),
         (["--codec-option", "factor"], "--codec-option"),
         (["--codec", "svd", "--codec-option", "tile_size=-1"], "tile_size"),

@@ -150,3 +150,14 @@ def test_report_on_something_else_is_a_usage_error(glassplate: Run, tmp_path: Pa
     done = glassplate("report", tmp_path / "notes.txt", "-o", tmp_path / "r.html")
     assert done.code == ExitCode.USAGE
     assert "notes.txt" in done.err
+
+
+def test_report_on_half_a_picture_says_so(
+    glassplate: Run, small_photo: Pixels, tmp_path: Path
+) -> None:
+    picture = tmp_path / "half.png"
+    Image.fromarray(small_photo).save(picture)
+    picture.write_bytes(picture.read_bytes()[:5000])
+    done = glassplate("report", picture, "-o", tmp_path / "r.html")
+    assert done.code == ExitCode.USAGE
+    assert "half.png: cannot be decoded" in done.err
