@@ -12,7 +12,7 @@ import typer
 from typer.core import TyperGroup
 
 from glassplate.codecs.errors import GlassplateError
-from glassplate.flows import cli_compress, cli_query, cli_report, cli_restore
+from glassplate.flows import cli_compress, cli_evaluate, cli_query, cli_report, cli_restore
 from glassplate.flows.exit_codes import MEANING, ExitCode, exit_code_of
 from glassplate.flows.options import output_of
 
@@ -60,6 +60,7 @@ app.command()(cli_restore.verify)
 app.command()(cli_query.stats)
 app.command()(cli_report.codecs)
 app.command()(cli_report.report)
+app.command()(cli_evaluate.evaluate)
 app.command()(cli_report.sample)
 
 

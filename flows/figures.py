@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import io
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -22,6 +22,9 @@ from matplotlib.ticker import MaxNLocator
 _INK = "#123457"  # stands for the page's text colour; used for nothing else
 _ACCENT = "#3b82c4"
 _CHANNELS = {1: ("#8a8f98",), 3: ("#d9534f", "#3f9d5a", "#3b7dd8")}
+_PUBLISHED = "#8a8f98"
+_CURVES = ("#3b82c4", "#d9534f", "#3f9d5a", "#c98a1b", "#8d6cc9", "#2aa5a0", "#c2669b", "#7a7f3a")
+_MAX_NAMED = 8
 _STYLE: dict[Any, Any] = {
     "axes.edgecolor": _INK,
     "axes.labelcolor": _INK,
@@ -83,6 +86,40 @@ def histogram(name: str, caption: str, values: npt.ArrayLike, label: str) -> Fig
     return Figure(name, caption, canvas)
 
 
+def rate_figure(
+    name: str,
+    caption: str,
+    label: str,
+    curves: Mapping[str, Sequence[tuple[float, float]]],
+    published: Mapping[str, Sequence[tuple[float, float]]],
+    highest_bpp: float,
+) -> Figure:
+    """Quality over bits per pixel, the first codec in front; published curves thin and grey."""
+    canvas, axes = _new("bits per pixel", label, size=(6.4, 4.6))
+    named = len(published) <= _MAX_NAMED
+    for place, (other, curve) in enumerate(published.items()):
+        x, y = zip(*curve, strict=True)
+        text = "published" if not place and not named else None
+        axes.plot(x, y, color=_PUBLISHED, linewidth=0.8, alpha=0.6, label=text)
+        if named:
+            _name_at_edge(axes, other, curve, highest_bpp)
+    for place, (codec, curve) in enumerate(curves.items()):
+        x, y = zip(*curve, strict=True) if curve else ((), ())
+        width, front = (1.4, 3) if place else (2.6, 4)
+        colour = _CURVES[place % len(_CURVES)]
+        axes.plot(
+            x, y, ".-", color=colour, linewidth=width, markersize=5, zorder=front, label=codec
+        )
+    shown = [y for curve in curves.values() for x, y in curve if x <= highest_bpp]
+    if shown:
+        margin = 0.05 * (max(shown) - min(shown)) + 0.1
+        axes.set_ylim(min(shown) - margin, max(shown) + margin)
+    axes.set_xlim(0, highest_bpp)
+    axes.grid(color=_PUBLISHED, alpha=0.2, linewidth=0.6)
+    axes.legend(frameon=False, labelcolor=_INK, loc="lower right")
+    return Figure(name, caption, canvas)
+
+
 def singular_value_figure(values: Sequence[npt.NDArray[np.floating]]) -> Figure:
     """Singular values of each channel, descending, on a log scale."""
     canvas, axes = _new("index", "singular value")
@@ -129,9 +166,24 @@ def _mark(
         axes.annotate(str(rank), (rank, height), (5, -9), textcoords="offset points", color=_INK)
 
 
-def _new(x_label: str, y_label: str) -> tuple[Canvas, Axes]:
+def _name_at_edge(axes: Axes, name: str, curve: Sequence[tuple[float, float]], edge: float) -> None:
+    """The name of a thin curve, where it ends or leaves the figure."""
+    x, y = zip(*sorted(curve), strict=True)
+    place = min(x[-1], edge)
+    axes.annotate(
+        name,
+        (place, float(np.interp(place, x, y))),
+        (-2, 2),
+        textcoords="offset points",
+        ha="right",
+        fontsize=7,
+        color=_PUBLISHED,
+    )
+
+
+def _new(x_label: str, y_label: str, size: tuple[float, float] = (4.2, 2.8)) -> tuple[Canvas, Axes]:
     with matplotlib.rc_context(_STYLE):
-        canvas = Canvas(figsize=(4.2, 2.8), layout="constrained")
+        canvas = Canvas(figsize=size, layout="constrained")
         axes = canvas.add_subplot()
         axes.set_xlabel(x_label)
         axes.set_ylabel(y_label)

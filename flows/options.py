@@ -7,9 +7,10 @@ as a usage error that names the option.
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Annotated, Any, cast, get_args
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar, cast, get_args
 
 import typer
+from pydantic import BaseModel
 
 from glassplate.codecs.base import Device, Region
 from glassplate.codecs.errors import ConfigError
@@ -20,6 +21,9 @@ if TYPE_CHECKING:
     from pydantic import ValidationError
 
     from glassplate.pipelines.config import CompressConfig
+    from glassplate.pipelines.evaluate import EvaluateConfig
+
+Model = TypeVar("Model", bound=BaseModel)
 
 _OPTION_OF_FIELD = {
     "source": "SOURCE",
@@ -88,13 +92,24 @@ def compress_config(
     *, quality: float | None, target_psnr: float | None, max_bpp: float | None, **fields: Any
 ) -> CompressConfig:
     """The options of a run. Raises ConfigError naming the option."""
-    from pydantic import ValidationError
-
     from glassplate.pipelines.config import CompressConfig
 
     target = {"quality": quality, "psnr": target_psnr, "max_bpp": max_bpp}
+    return _validated(CompressConfig, {"target": target, **fields})
+
+
+def evaluate_config(**fields: Any) -> EvaluateConfig:
+    """The options of an evaluation. Raises ConfigError naming the option."""
+    from glassplate.pipelines.evaluate import EvaluateConfig
+
+    return _validated(EvaluateConfig, fields)
+
+
+def _validated(model: type[Model], fields: dict[str, Any]) -> Model:
+    from pydantic import ValidationError
+
     try:
-        return CompressConfig.model_validate({"target": target, **fields})
+        return model.model_validate(fields)
     except ValidationError as error:
         raise _usage_error(error) from error
 

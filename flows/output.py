@@ -42,7 +42,7 @@ class Output:
 
     def record(self, record: Mapping[str, Any]) -> None:
         """One JSON line. Infinite and undefined numbers become null."""
-        self.stdout.file.write(json.dumps(_plain(record), ensure_ascii=False) + "\n")
+        self.stdout.file.write(json.dumps(plain(record), ensure_ascii=False) + "\n")
 
     def records(self, records: Sequence[Mapping[str, Any]], columns: Sequence[str]) -> None:
         """Rows: all fields as JSON lines, or the chosen columns as a table."""
@@ -153,16 +153,16 @@ def ratio(source_bytes: int, stored_bytes: int) -> str:
     return f"{source_bytes / stored_bytes:.2f}x" if stored_bytes else _ABSENT
 
 
-def _plain(value: Any) -> Any:
+def plain(value: Any) -> Any:
     """Only what JSON has."""
     if isinstance(value, float):
         return value if math.isfinite(value) else None
     if is_dataclass(value) and not isinstance(value, type):
-        return _plain(asdict(value))
+        return plain(asdict(value))
     if isinstance(value, Mapping):
-        return {str(key): _plain(item) for key, item in value.items()}
+        return {str(key): plain(item) for key, item in value.items()}
     if isinstance(value, list | tuple):
-        return [_plain(item) for item in value]
+        return [plain(item) for item in value]
     if isinstance(value, datetime | date):
         return value.isoformat()
     return value if isinstance(value, str | int | None) else str(value)

@@ -23,7 +23,7 @@ def write_archive_report(url: str, target: Path, figures: Path | None = None) ->
 
     Returns the files written, the page first. Raises as `open_archive`, OSError.
     """
-    return _write("archive.html", archive_page(open_archive(url)), target, figures)
+    return write_page("archive.html", archive_page(open_archive(url)), target, figures)
 
 
 def write_image_report(
@@ -33,7 +33,17 @@ def write_image_report(
 
     Returns the files written, the page first. Raises InputError, ConfigError, OSError.
     """
-    return _write("image.html", image_page(Path(picture), ranks), target, figures)
+    return write_page("image.html", image_page(Path(picture), ranks), target, figures)
+
+
+def write_page(
+    template: str, page: dict[str, Any], target: Path, folder: Path | None = None
+) -> list[Path]:
+    """Write one page, and its figures as PNG if a folder is given. Returns the files written."""
+    target.parent.mkdir(parents=True, exist_ok=True)
+    target.write_text(_render(template, page), encoding="utf-8")
+    figures: list[Figure] = page["figures"]
+    return [target, *(figure.write_png(folder) for figure in figures if folder)]
 
 
 def publish_report(url: str) -> str:
@@ -44,13 +54,6 @@ def publish_report(url: str) -> str:
     store.write(path, _render("archive.html", archive_page(archive)).encode())
     place = store.path(path)
     return Path(place).as_uri() if store.is_local else str(store.filesystem.unstrip_protocol(place))
-
-
-def _write(template: str, page: dict[str, Any], target: Path, folder: Path | None) -> list[Path]:
-    target.parent.mkdir(parents=True, exist_ok=True)
-    target.write_text(_render(template, page), encoding="utf-8")
-    figures: list[Figure] = page["figures"]
-    return [target, *(figure.write_png(folder) for figure in figures if folder)]
 
 
 def _render(template: str, page: dict[str, Any]) -> str:

@@ -19,10 +19,10 @@ from dataclasses import dataclass
 from functools import partial
 from multiprocessing import get_context
 from statistics import fmean
-from typing import Annotated, Self
+from typing import Annotated
 
 import torch
-from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from glassplate.codecs import Codec, CodecSpec
 from glassplate.codecs.base import Device
@@ -71,11 +71,12 @@ class EvaluateConfig(BaseModel):
     def _ascending(cls, value: tuple[float, ...]) -> tuple[float, ...]:
         return tuple(sorted(set(value)))
 
-    @model_validator(mode="after")
-    def _range_is_one(self) -> Self:
-        if self.bpp_range[0] >= self.bpp_range[1]:
-            raise ValueError("bpp_range is empty")
-        return self
+    @field_validator("bpp_range")
+    @classmethod
+    def _not_empty(cls, value: tuple[float, float]) -> tuple[float, float]:
+        if value[0] >= value[1]:
+            raise ValueError("the range is empty")
+        return value
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,199 @@
+"""`glassplate evaluate`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+from annotated_types import MinLen
+
+from glassplate.codecs.errors import ConfigError
+from glassplate.flows.live import live_count
+from glassplate.flows.options import (
+    DeviceOption,
+    JsonOption,
+    NoProgress,
+    evaluate_config,
+    output_of,
+)
+from glassplate.flows.output import one_line
+
+if TYPE_CHECKING:
+    from glassplate.pipelines.bd_rate import Curve
+    from glassplate.pipelines.evaluate import Evaluation
+    from glassplate.pipelines.evaluate_summary import Summary
+
+PEERS = "jpeg,webp,avif,avif:subsampling=4:4:4,jxl,jp2"
+LADDER = ",".join(map(str, range(0, 100, 5)))
+PREFERRED_ANCHOR = "avif"
+_COLUMNS = (
+    "codec",
+    "bd_rate_percent",
+    "overlap",
+    "bpp",
+    "encode_mp_per_second",
+    "decode_mp_per_second",
+    "peak_megabytes",
+)
+
+
+def evaluate(
+    context: typer.Context,
+    directory: Annotated[
+        str, typer.Argument(metavar="DIR", help="The pictures; any SOURCE.", show_default=False)
+    ],
+    codecs: Annotated[
+        str,
+        typer.Option(
+            "--codecs",
+            metavar="LIST",
+            help="NAME or NAME:OPTION=VALUE+OPTION=VALUE, by commas; the first is the one in"
+            " question. The option `weights` names a file of trained weights.",
+        ),
+    ] = PEERS,
+    qualities: Annotated[
+        str, typer.Option("--qualities", metavar="LIST", help="The ladder, 0 to 100, by commas.")
+    ] = LADDER,
+    bpp_range: Annotated[
+        str,
+        typer.Option(
+            "--bpp-range",
+            metavar="LOW-HIGH",
+            help="Rates that are compared; a codec climbs its ladder until it has passed them.",
+        ),
+    ] = "0.1-1.0",
+    anchor: Annotated[
+        str | None,
+        typer.Option(
+            "--anchor",
+            metavar="CODEC",
+            help="The codec of the list to compare with; avif if it is there, else the first.",
+            show_default=False,
+        ),
+    ] = None,
+    reference: Annotated[
+        Path | None,
+        typer.Option(
+            "--reference",
+            metavar="FILE",
+            help='Published curves: JSON, {"name": [[bpp, psnr], ...], ...}.',
+            show_default=False,
+        ),
+    ] = None,
+    out: Annotated[
+        Path, typer.Option("--out", metavar="DIR", help="Where the JSON and the page go.")
+    ] = Path("results"),
+    limit: Annotated[
+        int | None, typer.Option("--limit", help="Only the first pictures.", show_default=False)
+    ] = None,
+    ssimulacra2: Annotated[
+        bool, typer.Option("--ssimulacra2", help="Measure SSIMULACRA2, too: seconds a picture.")
+    ] = False,
+    workers: Annotated[
+        int, typer.Option("--workers", help="Worker processes; speeds are then those under load.")
+    ] = 1,
+    device: DeviceOption = "auto",
+    plugin: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--plugin",
+            metavar="MODULE",
+            help="Import this module first; it registers codecs of its own. Can be repeated.",
+            show_default=False,
+        ),
+    ] = None,
+    no_progress: NoProgress = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Compare codecs on a collection: rate, quality, speed, memory, the worst pictures.
+
+    Needs the extra `evaluate`. Writes evaluation.json (every point, the machine, library
+    versions), evaluation.html and figures.
+
+    Examples:
+
+        glassplate evaluate photos/ --out results/
+
+        glassplate evaluate kodak/ --codecs avif,avif:subsampling=4:4:4,jxl --anchor jxl
+    """
+    config = evaluate_config(
+        source=directory,
+        codecs=[name for part in codecs.split(",") if (name := part.strip())],
+        qualities=[part for part in qualities.split(",") if part.strip()],
+        bpp_range=_parse_range(bpp_range),
+        limit=limit,
+        workers=workers,
+        device=device,
+        ssimulacra2=ssimulacra2,
+        plugins=plugin or [],
+    )
+    chosen = _anchor(config.codecs, anchor)
+    published = _read_curves(reference) if reference else {}
+
+    from glassplate.flows.evaluate_report import write_evaluation
+    from glassplate.pipelines.evaluate import evaluate as measure
+    from glassplate.pipelines.evaluate_summary import summarise
+
+    output = output_of(context)
+    shown = not (no_progress or output.as_json)
+    with live_count(output.stderr, "measuring", shown=shown) as show:
+        evaluation = measure(config, show)
+    summary = summarise(evaluation, chosen, published)
+    files = write_evaluation(evaluation, summary, published, out)
+    output.records(_rows(evaluation, summary), _COLUMNS)
+    output.message(
+        f"BD-rate by PSNR-RGB against {chosen}, {bpp_range} bpp;"
+        f" the rest at {summary.psnr:.2f} dB. Wrote {one_line(str(files[1]))}"
+    )
+
+
+def _rows(evaluation: Evaluation, summary: Summary) -> list[dict[str, Any]]:
+    rows = []
+    for codec, at in zip(evaluation.codecs, summary.equal_quality, strict=True):
+        rate = summary.matrices["psnr"][codec.choice][summary.anchor]
+        rows.append(
+            {
+                "codec": codec.choice,
+                "anchor": summary.anchor,
+                "bd_rate_percent": rate.percent if rate else None,
+                "overlap": f"{rate.low:.1f}-{rate.high:.1f} dB" if rate else None,
+                "psnr": summary.psnr,
+                "bpp": at.bpp,
+                "encode_mp_per_second": at.encode_mp_per_second,
+                "decode_mp_per_second": at.decode_mp_per_second,
+                "peak_megabytes": codec.memory.peak / 1e6,
+            }
+        )
+    return rows
+
+
+def _parse_range(text: str) -> list[str]:
+    low, dash, high = text.partition("-")
+    if not (low and dash and high):
+        raise ConfigError(f"{text!r} is not LOW-HIGH", "For example 0.1-1.0.", "--bpp-range")
+    return [low, high]
+
+
+def _anchor(codecs: tuple[str, ...], asked: str | None) -> str:
+    if asked is None:
+        return PREFERRED_ANCHOR if PREFERRED_ANCHOR in codecs else codecs[0]
+    if asked not in codecs:
+        raise ConfigError(
+            f"{asked!r} is not in the list", f"Given: {', '.join(codecs)}.", "--anchor"
+        )
+    return asked
+
+
+def _read_curves(path: Path) -> dict[str, Curve]:
+    """Curves by name. Raises ConfigError for anything else."""
+    from pydantic import TypeAdapter, ValidationError
+
+    shape = dict[str, Annotated[list[tuple[float, float]], MinLen(2)]]
+    try:
+        curves: dict[str, Curve] = TypeAdapter(shape).validate_json(path.read_bytes())
+    except (OSError, ValidationError) as error:
+        cause = " ".join(str(error).split())
+        fix = 'It is JSON: {"name": [[bpp, psnr], [bpp, psnr], ...], ...}.'
+        raise ConfigError(f"cannot be read as curves: {cause}", fix, str(path)) from error
+    return curves

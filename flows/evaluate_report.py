@@ -1,0 +1,193 @@
+"""What an evaluation leaves behind: a JSON document, and a page with curves, tables and crops."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from PIL import Image
+
+from glassplate.codecs import Pixels, Target
+from glassplate.codecs.errors import TargetMissedError
+from glassplate.codecs.metrics import psnr
+from glassplate.flows.figures import Figure, rate_figure
+from glassplate.flows.output import plain
+from glassplate.flows.pictures import data_url
+from glassplate.flows.report import write_page
+from glassplate.pipelines.bd_rate import Curve, rising
+from glassplate.pipelines.codec_choice import build_choice
+from glassplate.pipelines.evaluate import Evaluation, Measured
+from glassplate.pipelines.evaluate_summary import METRICS, Summary, metric_curve
+from glassplate.pipelines.machine import machine
+from glassplate.pipelines.measure import load_pixels
+
+FORMAT = 1
+COMPARED_PICTURES = 3
+BLOCK = 32
+CROP_BLOCKS = (7, 10)
+"""Rows and columns of blocks: crops are at most 320 x 224 pixels, shown pixel for pixel."""
+
+
+@dataclass(frozen=True)
+class Crop:
+    """One codec's version of a part of a picture: a data URL; None if it cannot go so low."""
+
+    choice: str
+    picture: str | None
+    bpp: float | None = None
+    psnr: float | None = None
+
+
+def write_evaluation(
+    evaluation: Evaluation, summary: Summary, published: Mapping[str, Curve], folder: Path
+) -> list[Path]:
+    """Write evaluation.json, evaluation.html and the figures. Returns the files. Raises OSError."""
+    folder.mkdir(parents=True, exist_ok=True)
+    document = folder / "evaluation.json"
+    text = json.dumps(plain(_document(evaluation, summary, published)), indent=1)
+    document.write_text(text + "\n", encoding="utf-8")
+    page = _page(evaluation, summary, published)
+    return [
+        document,
+        *write_page("evaluate.html", page, folder / "evaluation.html", folder / "figures"),
+    ]
+
+
+def _document(
+    evaluation: Evaluation, summary: Summary, published: Mapping[str, Curve]
+) -> dict[str, Any]:
+    return {
+        "format": FORMAT,
+        "finished": datetime.now(UTC).isoformat(timespec="seconds"),
+        "machine": machine(),
+        "settings": evaluation.config.model_dump(mode="json", exclude={"source"}),
+        "pictures": [
+            {"name": one.name, "width": one.width, "height": one.height}
+            for one in evaluation.pictures
+        ],
+        "left_out": evaluation.left_out,
+        "codecs": [asdict(codec) for codec in evaluation.codecs],
+        "summary": asdict(summary),
+        "published": published,
+    }
+
+
+def _page(
+    evaluation: Evaluation, summary: Summary, published: Mapping[str, Curve]
+) -> dict[str, Any]:
+    return {
+        "title": Path(evaluation.config.source).name or "pictures",
+        "evaluation": evaluation,
+        "config": evaluation.config,
+        "summary": summary,
+        "metrics": METRICS,
+        "megapixels": sum(picture.megapixels for picture in evaluation.pictures),
+        "encodings": sum(len(codec.points) for codec in evaluation.codecs),
+        "machine": machine(),
+        "published": _published_rows(summary, published),
+        "codecs": {codec.choice: codec for codec in evaluation.codecs},
+        "settings": [(codec, _settings(codec)) for codec in evaluation.codecs],
+        "figures": _figures(evaluation, summary, published),
+        "crops": _crops(evaluation, summary),
+    }
+
+
+def _published_rows(summary: Summary, published: Mapping[str, Curve]) -> list[str]:
+    """Names of the published curves that overlap, those first that the subject is furthest from."""
+    rates = summary.published[summary.subject]
+    overlapping = [name for name in published if rates[name]]
+    return sorted(overlapping, key=lambda name: -rates[name].percent)  # type: ignore[union-attr]
+
+
+def _settings(codec: Measured) -> str:
+    parts = [f"{name} {value}" for name, value in codec.spec.params.items()]
+    if codec.spec.weights_sha256:
+        parts.append(f"weights {codec.spec.weights_sha256[:12]}")
+    return ", ".join(parts)
+
+
+def _figures(
+    evaluation: Evaluation, summary: Summary, published: Mapping[str, Curve]
+) -> list[Figure]:
+    figures = []
+    count = len(evaluation.pictures)
+    for metric in summary.matrices:
+        others = {name: rising(curve) for name, curve in published.items()}
+        caption = f"Mean of {count} pictures at each setting. "
+        if others and metric == "psnr":
+            caption += "Grey: published curves, as given."
+        figures.append(
+            rate_figure(
+                f"rd-{metric.replace('_', '-')}",
+                caption,
+                METRICS[metric],
+                {codec.choice: metric_curve(codec, metric) for codec in evaluation.codecs},
+                others if metric == "psnr" else {},
+                evaluation.config.bpp_range[1] * 1.02,
+            )
+        )
+    return figures
+
+
+def _crops(evaluation: Evaluation, summary: Summary) -> list[tuple[str, list[Crop]]]:
+    """The worst pictures through every codec at one rate, where the anchor's error is greatest."""
+    config = evaluation.config
+    refs = {picture.name: picture.ref for picture in evaluation.pictures}
+    rows = []
+    for row in summary.pictures[:COMPARED_PICTURES]:
+        original = load_pixels(refs[row.picture], config.max_pixels)
+        decoded = {
+            codec.choice: _at_rate(evaluation, codec.choice, original, summary.bpp)
+            for codec in evaluation.codecs
+        }
+        marked = decoded[summary.anchor]
+        window = _window(original, marked[0] if marked else original)
+        crops = [Crop("original", _crop_url(original[window]))]
+        for choice, found in decoded.items():
+            if found is None:
+                crops.append(Crop(choice, None))
+            else:
+                pixels, bpp = found
+                url = _crop_url(pixels[window])
+                crops.append(Crop(choice, url, bpp, psnr(original, pixels)))
+        rows.append((row.picture, crops))
+    return rows
+
+
+def _at_rate(
+    evaluation: Evaluation, choice: str, original: Pixels, bpp: float
+) -> tuple[Pixels, float] | None:
+    """The decoded picture and its real rate, at most `bpp`; None if the codec cannot go so low."""
+    codec = build_choice(choice, evaluation.config.device, evaluation.config.plugins)
+    try:
+        (encoded,) = codec.encode([original], Target(max_bpp=bpp))
+    except TargetMissedError:
+        return None
+    (pixels,) = codec.decode([encoded.bitstream])
+    return pixels, 8 * len(encoded.bitstream) / (original.shape[0] * original.shape[1])
+
+
+def _window(original: Pixels, decoded: Pixels) -> tuple[slice, slice]:
+    """Rows and columns of the window with the greatest squared error."""
+    error = np.square(original.astype(np.float32) - decoded).sum(axis=2)
+    height, width = (side // BLOCK * BLOCK for side in error.shape)
+    rows, columns = (
+        min(n, side // BLOCK) for n, side in zip(CROP_BLOCKS, error.shape, strict=True)
+    )
+    if not (rows and columns):
+        return slice(None), slice(None)
+    blocks = error[:height, :width].reshape(height // BLOCK, BLOCK, width // BLOCK, BLOCK)
+    windows = np.lib.stride_tricks.sliding_window_view(blocks.sum(axis=(1, 3)), (rows, columns))
+    sums = windows.sum(axis=(2, 3))
+    top, left = (BLOCK * int(at) for at in np.unravel_index(sums.argmax(), sums.shape))
+    return slice(top, top + rows * BLOCK), slice(left, left + columns * BLOCK)
+
+
+def _crop_url(pixels: Pixels) -> str:
+    image = Image.fromarray(pixels[:, :, 0] if pixels.shape[2] == 1 else pixels)
+    return data_url(image, max(image.size), lossless=True)
