@@ -20,16 +20,24 @@ def codecs(context: typer.Context, as_json: JsonOption = False) -> None:
     """
     from glassplate.codecs.registry import codec_class, codec_names
 
+    output = output_of(context)
     rows = []
     for name in codec_names():
         cls = codec_class(name)
-        options = {
+        defaults = {
             key: field.get_default(call_default_factory=True)
             for key, field in cls.Config.model_fields.items()
         }
-        summary = (cls.__doc__ or "").strip().partition("\n")[0]
-        rows.append({"codec": name, "options": options, "summary": summary})
-    output_of(context).records(rows, ("codec", "summary"))
+        options = " ".join(f"{key}={value}" for key, value in defaults.items())
+        rows.append(
+            {
+                "codec": name,
+                "summary": cls.summary,
+                "options": defaults if output.as_json else options,
+                "source": cls.source,
+            }
+        )
+    output.records(rows, ("codec", "summary", "options", "source"))
 
 
 def report(

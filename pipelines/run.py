@@ -118,11 +118,15 @@ def verify_run(plan: RunPlan) -> list[StagedShard]:
 def commit_plan(plan: RunPlan, staged: list[StagedShard]) -> Snapshot | None:
     """Commit the staged shards as the next snapshot; None if the plan has nothing new.
 
+    A plan that has committed already gives its snapshot again, so that the stage can be retried.
     Raises CommitConflictError if another run committed since the plan was made.
     """
     if not plan.shards:
         return None
     store = Store(plan.config.archive)
+    current = current_snapshot(store)
+    if current and current.run.run_id == plan.run_id:
+        return current
     base = _check_base(store, plan)
     run = RunEntry(
         run_id=plan.run_id,
