@@ -111,7 +111,7 @@ class _Job:
 def decode_pictures(runtime: Runtime, pictures: Sequence[PictureDecoder]) -> list[Pixels]:
     """Run everything that was opened; windows of equal size go together."""
     jobs = [_Job(picture, part) for picture in pictures for part in picture.parts()]
-    for batch in batches(jobs, lambda job: job.picture.window(job.part)):
+    for batch in batches(jobs, lambda job: job.picture.window(job.part), runtime.device):
         y = torch.stack([job.picture.latent(job.picture.window(job.part)) for job in batch])
         x = runtime.synthesise(y, [job.picture.quality for job in batch])
         for job, pixels in zip(batch, x, strict=True):

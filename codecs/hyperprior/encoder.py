@@ -55,7 +55,7 @@ def encode_pictures(
     ]
     level = torch.tensor([quality], device=runtime.device)
     inverse_gain = runtime.model.inverse_gain(level)[0].cpu().numpy()
-    for batch in batches(jobs, lambda job: job.window):
+    for batch in batches(jobs, lambda job: job.window, runtime.device):
         x = torch.stack([window_pixels(images[job.picture], job.window) for job in batch])
         y = runtime.analyse(x, [quality] * len(batch))
         for number, job in enumerate(batch):

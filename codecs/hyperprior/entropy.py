@@ -16,6 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from glassplate.codecs.errors import BitstreamError
+from glassplate.codecs.hyperprior.blocks import QUALITY_STEPS
 from glassplate.codecs.hyperprior.order import STEPS, gather
 from glassplate.codecs.hyperprior.parsing import IntegerScaleNet, dense
 from glassplate.codecs.hyperprior.tables import ESCAPE_RANGE, FrequencyTable
@@ -53,7 +54,7 @@ class EntropyCoder:
 
     def z_node(self, quality: int) -> Sequence[FrequencyTable]:
         """The tables of z for a quality in tenths: those of the nearest node."""
-        spacing = 1000 // (len(self.z_tables) - 1)
+        spacing = QUALITY_STEPS // (len(self.z_tables) - 1)
         return self.z_tables[(quality + spacing // 2) // spacing]
 
     def encode(

@@ -12,8 +12,8 @@ from torch.nn import functional as F
 from glassplate.codecs.hyperprior.blocks import QUALITY_STEPS, asinh
 from glassplate.codecs.hyperprior.latents import RATE_WEIGHT
 from glassplate.codecs.hyperprior.model import Hyperprior
-from glassplate.codecs.hyperprior.order import STEPS, step_masks
-from glassplate.codecs.hyperprior.scale_net import SCALE_UNIT, ste_round
+from glassplate.codecs.hyperprior.order import step_masks
+from glassplate.codecs.hyperprior.scale_net import SCALE_UNIT, ZERO_INDEX, ste_round
 
 LAMBDA_MIN = 0.0008
 LAMBDA_MAX = 0.15
@@ -68,36 +68,47 @@ def estimate(
             the analysis is then that of the bound.
     """
     y = model.analysis(x, quality, half) * model.gain(quality)
-    height, width = y.shape[-2:]
     z = model.hyper_analysis(y, quality)
     z_rounded = ste_round(z)
-    bits = _z_bits(model, _noised(z) if noisy else z_rounded, quality).sum((1, 2, 3))
-    mean, side = model.means.begin(z_rounded, quality, height, width)
-    scale_side = model.scales.features(z_rounded)[..., :height, :width]
+    z_bits = _z_bits(model, _noised(z) if noisy else z_rounded, quality).sum((1, 2, 3))
+    decoded_y, y_bits = _code(model, y, z_rounded, quality, noisy)
+    decoded = model.synthesis(decoded_y * model.inverse_gain(quality), quality, half)
+    if not noisy:
+        decoded = decoded.clamp(0, 1)
+    pixels = x.shape[-2] * x.shape[-1]
+    mse = F.mse_loss(decoded, x, reduction="none").mean((1, 2, 3)) * 255**2
+    return Estimate((z_bits + y_bits) / pixels, mse)
+
+
+def _code(
+    model: Hyperprior, y: Tensor, z: Tensor, quality: Tensor, noisy: bool
+) -> tuple[Tensor, Tensor]:
+    """y as it is decoded, with the gradient of y itself, and the bits of each sample, (N,)."""
+    height, width = y.shape[-2:]
+    mean, side = model.means.begin(z, quality, height, width)
+    scale_side = model.scales.features(z)[..., :height, :width]
     masks = step_masks(y.shape[1], height, width, y.device)
-    known = torch.zeros_like(y)
-    symbols = torch.zeros_like(y)
-    for step in range(STEPS):
-        mask = masks[step]
+    known, symbols, bits = torch.zeros_like(y), torch.zeros_like(y), torch.zeros_like(y)
+    for step, mask in enumerate(masks):
         if step:
             mean = model.means(side, known, asinh(known), step)
         residual = (y - mean) * mask
-        index = model.scales(scale_side, symbols, step, quality)
-        log_scale = (index - 28) / SCALE_UNIT
-        if noisy:
-            chosen = torch.floor(residual + 0.5).detach()
-            rate = logistic_bits(_noised(residual), log_scale)
-        else:
-            chosen = deadzone(residual.detach(), log_scale.detach())
-            smooth = logistic_bits(_noised(residual), log_scale.detach())
-            rate = logistic_bits(chosen, log_scale) + smooth - smooth.detach()
-        bits = bits + (rate * mask).sum((1, 2, 3))
+        log_scale = (model.scales(scale_side, symbols, step, quality) - ZERO_INDEX) / SCALE_UNIT
+        chosen, rate = _choose(residual, log_scale, noisy)
+        bits = bits + rate * mask
         known = known + (y + (chosen - residual).detach()) * mask
         symbols = symbols + chosen
-    decoded = model.synthesis(known * model.inverse_gain(quality), quality, half)
-    pixels = x.shape[-2] * x.shape[-1]
-    mse = F.mse_loss(decoded.clamp(0, 1) if not noisy else decoded, x, reduction="none")
-    return Estimate(bits / pixels, mse.mean((1, 2, 3)) * 255**2)
+    return known, bits.sum((1, 2, 3))
+
+
+def _choose(residual: Tensor, log_scale: Tensor, noisy: bool) -> tuple[Tensor, Tensor]:
+    """Symbols without gradient, and the bits of each."""
+    if noisy:
+        rate = logistic_bits(_noised(residual), log_scale)
+        return torch.floor(residual + 0.5).detach(), rate
+    chosen = deadzone(residual.detach(), log_scale.detach())
+    smooth = logistic_bits(_noised(residual), log_scale.detach())
+    return chosen, logistic_bits(chosen, log_scale) + smooth - smooth.detach()
 
 
 def loss(result: Estimate, quality: Tensor) -> Tensor:

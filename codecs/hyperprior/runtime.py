@@ -11,11 +11,11 @@ from torch import Tensor
 
 from glassplate.codecs.hyperprior.entropy import EntropyCoder
 from glassplate.codecs.hyperprior.latents import Quantizer
-from glassplate.codecs.hyperprior.model import Hyperprior
+from glassplate.codecs.hyperprior.model import Y_STRIDE, Hyperprior
 from glassplate.codecs.hyperprior.tiles import Rect
 
-BATCH_AREA = (4 << 20) // 256
-"""Windows of one size go through the transforms together, up to 4 megapixels."""
+BATCH_MEGAPIXELS = {"cpu": 1, "cuda": 8}
+"""How much goes through the transforms together: as fits the caches, or keeps a GPU busy."""
 
 Job = TypeVar("Job")
 
@@ -61,12 +61,13 @@ class Runtime:
         return pixels
 
 
-def batches(jobs: Sequence[Job], window: Callable[[Job], Rect]) -> Iterator[list[Job]]:
-    """Jobs whose windows have the same size, as many together as `BATCH_AREA` allows."""
+def batches(jobs: Sequence[Job], window: Callable[[Job], Rect], device: str) -> Iterator[list[Job]]:
+    """Jobs whose windows have the same size, as many together as suit the device, at least one."""
     by_size: dict[tuple[int, int], list[Job]] = {}
     for job in jobs:
         by_size.setdefault((window(job).height, window(job).width), []).append(job)
     for (height, width), group in by_size.items():
-        count = max(1, BATCH_AREA // (height * width))
+        pixels = height * width * Y_STRIDE**2
+        count = max(1, (BATCH_MEGAPIXELS[device] << 20) // pixels)
         for start in range(0, len(group), count):
             yield group[start : start + count]

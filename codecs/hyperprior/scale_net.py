@@ -24,12 +24,13 @@ SYMBOL_CLIP = 15
 """Magnitudes above this look alike to the net, for z and y alike."""
 SCALES = 64
 SCALE_UNIT = 8
+ZERO_INDEX = 28
 """Scale index i stands for exp((i - 28) / 8): 0.03 to 80 quantisation steps."""
 
 
 def scale_table() -> Tensor:
     """Scale of each index in quantisation steps, (64,) float32."""
-    return torch.exp((torch.arange(SCALES) - 28) / SCALE_UNIT)
+    return torch.exp((torch.arange(SCALES) - ZERO_INDEX) / SCALE_UNIT)
 
 
 def ste_round(x: Tensor) -> Tensor:

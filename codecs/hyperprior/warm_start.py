@@ -15,7 +15,7 @@ from torch.nn import functional as F
 
 from glassplate.codecs.hyperprior.model import PATCH, Hyperprior
 from glassplate.codecs.hyperprior.order import STEPS, step_masks
-from glassplate.codecs.hyperprior.scale_net import SCALE_UNIT
+from glassplate.codecs.hyperprior.scale_net import SCALE_UNIT, ZERO_INDEX
 
 COARSEST_STEP = 150.0
 FINEST_STEP = 15.0
@@ -82,7 +82,7 @@ def _set_rates(model: Hyperprior, y: Tensor) -> None:
         0.7 * y.sub(y.mean((0, 2, 3), keepdim=True)).abs().mean((0, 2, 3))
     )
     torch.nn.init.normal_(model.scales.head.weight, std=0.02)
-    model.scales.rate_bias.copy_(log_scale + 28 / SCALE_UNIT)
+    model.scales.rate_bias.copy_(log_scale + ZERO_INDEX / SCALE_UNIT)
 
 
 def _set_linear_prediction(model: Hyperprior, y: Tensor) -> None:

@@ -1,0 +1,1 @@
+"""What all trained models share: data, schedule, loop, checkpoints, model cards."""
