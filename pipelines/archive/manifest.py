@@ -47,7 +47,11 @@ class ShardEntry(_Frozen):
 
 
 class Ledger(_Frozen):
-    """Counts of one run. `unchanged` inputs were in the archive already and get no new row."""
+    """Counts of one run. `unchanged` inputs were in the archive already and get no new row.
+
+    source_bytes and stored_bytes are those of the pictures that the run stored, so that neither
+    failures nor duplicates flatter their ratio.
+    """
 
     inputs: int = 0
     encoded: int = 0

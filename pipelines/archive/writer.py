@@ -100,14 +100,14 @@ def load_staged(store: Store, key: str) -> StagedShard | None:
 
 
 def ledger_of(images: Sequence[ImageRow]) -> Ledger:
-    """Count the rows of one shard by what became of them."""
+    """Count the rows of one shard by what became of them; bytes are those of stored pictures."""
     counts = {"encoded": 0, "kept": 0, "skipped": 0, "failed": 0}
     for row in images:
         counts[row.status] += 1
     return Ledger(
         inputs=len(images),
         **counts,
-        source_bytes=sum(row.source_bytes or 0 for row in images),
+        source_bytes=sum(row.source_bytes or 0 for row in images if row.stored_bytes),
         stored_bytes=sum(row.stored_bytes or 0 for row in images),
     )
 
