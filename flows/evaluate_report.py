@@ -116,17 +116,18 @@ def _figures(
 ) -> list[Figure]:
     figures = []
     count = len(evaluation.pictures)
+    in_front_first = sorted(evaluation.codecs, key=lambda codec: codec.choice != summary.subject)
     for metric in summary.matrices:
         others = {name: rising(curve) for name, curve in published.items()}
-        caption = f"Mean of {count} pictures at each setting. "
+        caption = f"Mean of {count} picture{'s' if count > 1 else ''} at each setting. "
         if others and metric == "psnr":
-            caption += "Grey: published curves, as given."
+            caption += f"Grey: {len(others)} published curves, as given."
         figures.append(
             rate_figure(
                 f"rd-{metric.replace('_', '-')}",
                 caption,
                 METRICS[metric],
-                {codec.choice: metric_curve(codec, metric) for codec in evaluation.codecs},
+                {codec.choice: metric_curve(codec, metric) for codec in in_front_first},
                 others if metric == "psnr" else {},
                 evaluation.config.bpp_range[1] * 1.02,
             )

@@ -111,6 +111,7 @@ def rate_figure(
             x, y, ".-", color=colour, linewidth=width, markersize=5, zorder=front, label=codec
         )
     shown = [y for curve in curves.values() for x, y in curve if x <= highest_bpp]
+    shown += [_end(curve, highest_bpp)[1] for curve in curves.values() if curve]
     if shown:
         margin = 0.05 * (max(shown) - min(shown)) + 0.1
         axes.set_ylim(min(shown) - margin, max(shown) + margin)
@@ -167,18 +168,23 @@ def _mark(
 
 
 def _name_at_edge(axes: Axes, name: str, curve: Sequence[tuple[float, float]], edge: float) -> None:
-    """The name of a thin curve, where it ends or leaves the figure."""
-    x, y = zip(*sorted(curve), strict=True)
-    place = min(x[-1], edge)
+    """The name of a thin curve, where it ends."""
     axes.annotate(
         name,
-        (place, float(np.interp(place, x, y))),
+        _end(curve, edge),
         (-2, 2),
         textcoords="offset points",
         ha="right",
         fontsize=7,
         color=_PUBLISHED,
     )
+
+
+def _end(curve: Sequence[tuple[float, float]], edge: float) -> tuple[float, float]:
+    """The last point of a rising curve, or where it leaves the figure."""
+    rates, values = np.array(curve).T
+    rate = min(float(rates[-1]), edge)
+    return rate, float(np.interp(rate, rates, values))
 
 
 def _new(x_label: str, y_label: str, size: tuple[float, float] = (4.2, 2.8)) -> tuple[Canvas, Axes]:

@@ -14,6 +14,7 @@ import math
 import os
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
@@ -26,7 +27,7 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from glassplate.codecs import Codec, CodecSpec
 from glassplate.codecs.base import Device
-from glassplate.codecs.errors import InputError, UnsupportedImageError
+from glassplate.codecs.errors import EncodeError, InputError, UnsupportedImageError
 from glassplate.pipelines.bd_rate import EXTRA
 from glassplate.pipelines.codec_choice import build_choice
 from glassplate.pipelines.config import DEFAULT_MAX_PIXELS
@@ -125,12 +126,15 @@ def evaluate(config: EvaluateConfig, progress: Show | None = None) -> Evaluation
     codecs = {name: build_choice(name, config.device, config.plugins) for name in config.codecs}
     pictures, left_out = _pictures(config, codecs)
     total = len(codecs) * len(config.qualities) * len(pictures)
-    with _mapping(config.workers) as mapped:
-        measured = []
-        for place, (choice, codec) in enumerate(codecs.items()):
-            done = total * place // len(codecs)
-            show = partial(_shown, progress, done, total)
-            measured.append(_measure_codec(config, choice, codec, pictures, mapped, show))
+    measured = []
+    try:
+        with _mapping(config.workers) as mapped:
+            for place, (choice, codec) in enumerate(codecs.items()):
+                show = partial(_shown, progress, total * place // len(codecs), total)
+                measured.append(_measure_codec(config, choice, codec, pictures, mapped, show))
+    except BrokenProcessPool as error:
+        fix = "Is there enough memory? Fewer --workers need less."
+        raise EncodeError("a worker process was killed", fix, choice) from error
     if progress:
         progress(total, total, "")
     return Evaluation(config, tuple(pictures), tuple(left_out), tuple(measured))

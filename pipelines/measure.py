@@ -13,7 +13,7 @@ from PIL import Image
 
 from glassplate.codecs import Codec, Pixels, Target
 from glassplate.codecs.base import Device
-from glassplate.codecs.errors import UnsupportedImageError
+from glassplate.codecs.errors import BitstreamError, EncodeError, UnsupportedImageError
 from glassplate.codecs.metrics import ms_ssim, psnr
 from glassplate.pipelines.bd_rate import EXTRA
 from glassplate.pipelines.codec_choice import build_choice
@@ -76,12 +76,15 @@ def measure(setting: Setting, quality: float, picture: Subject) -> Point:
     """Encode and decode a picture. Raises InputError, EncodeError, BitstreamError."""
     pixels = load_pixels(picture.ref, setting.max_pixels)
     codec = _warm_codec(setting.choice, setting.device, setting.plugins)
-    started = time.perf_counter()
-    (encoded,) = codec.encode([pixels], Target(quality=quality))
-    encode_seconds = time.perf_counter() - started
-    started = time.perf_counter()
-    (decoded,) = codec.decode([encoded.bitstream])
-    decode_seconds = time.perf_counter() - started
+    try:
+        started = time.perf_counter()
+        (encoded,) = codec.encode([pixels], Target(quality=quality))
+        between = time.perf_counter()
+        (decoded,) = codec.decode([encoded.bitstream])
+        ended = time.perf_counter()
+    except (EncodeError, BitstreamError) as error:
+        where = f"{picture.name}, {setting.choice} at quality {quality:g}"
+        raise type(error)(error.cause, error.fix, where) from error
     return Point(
         picture=picture.name,
         quality=quality,
@@ -90,8 +93,8 @@ def measure(setting: Setting, quality: float, picture: Subject) -> Point:
         psnr=psnr(pixels, decoded),
         ms_ssim=ms_ssim(pixels, decoded),
         ssimulacra2=_ssimulacra2(pixels, decoded) if setting.ssimulacra2 else None,
-        encode_seconds=encode_seconds,
-        decode_seconds=decode_seconds,
+        encode_seconds=between - started,
+        decode_seconds=ended - between,
     )
 
 
