@@ -44,6 +44,7 @@ _DECODE_ERRORS = (
 )
 """Everything that Pillow is known to raise on damaged files."""
 
+_REPLACE = "Replace the file by a sound copy; the next run takes it."
 _REASONS = {
     "1": "bilevel",
     "CMYK": "cmyk",
@@ -92,7 +93,7 @@ def ingest(data: bytes, subject: str, max_pixels: int) -> Picture:
     label = sniff(data, subject)
     if label is None:
         cause = "is not a picture in any known format" if data else "is empty"
-        raise NotAnImageError(cause, subject=subject)
+        raise NotAnImageError(cause, _REPLACE, subject)
     if label not in DECODED:
         return Picture(None, "unsupported-format", label)
     try:
@@ -102,10 +103,10 @@ def ingest(data: bytes, subject: str, max_pixels: int) -> Picture:
     except UnidentifiedImageError as error:
         if label == "TIFF" and not first_directory_is_missing(data):
             return Picture(None, "unsupported-format", label)
-        raise DamagedImageError("the header cannot be read", subject=subject) from error
+        raise DamagedImageError("the header cannot be read", _REPLACE, subject) from error
     except _DECODE_ERRORS as error:
         cause = str(error) or type(error).__name__
-        raise DamagedImageError(f"cannot be decoded: {cause}", subject=subject) from error
+        raise DamagedImageError(f"cannot be decoded: {cause}", _REPLACE, subject) from error
 
 
 def _plugins(label: str) -> tuple[str, ...]:

@@ -28,6 +28,7 @@ LIST_COLUMNS = ("url", "uri", "path")
 READ_ATTEMPTS = 3
 _VERSION_KEYS = ("etag", "ETag", "md5Hash", "md5", "LastModified", "last_modified", "mtime")
 _REMOTE_STATS = 16
+_GONE = "If it comes back, the next run takes it."
 
 Outcome = tuple[str, str, str]
 
@@ -101,7 +102,7 @@ def read_source(ref: SourceRef) -> bytes:
                 data = bytes(file.read())
             break
         except FileNotFoundError as error:
-            raise VanishedError("was listed and is gone", subject=ref.uri) from error
+            raise VanishedError("was listed and is gone", _GONE, ref.uri) from error
         except OSError as error:
             if attempt == READ_ATTEMPTS or error.errno in (errno.EACCES, errno.EPERM):
                 fix = "Check its permissions, then run again with --retry-failed."
@@ -119,7 +120,7 @@ def _has_changed(fs: AbstractFileSystem, ref: SourceRef, data: bytes) -> bool:
     try:
         return _local_ref(ref.path, ref.name).version != ref.version
     except FileNotFoundError as error:
-        raise VanishedError("vanished while it was read", subject=ref.uri) from error
+        raise VanishedError("vanished while it was read", _GONE, ref.uri) from error
 
 
 def _list(url: str, leave_out: str) -> list[SourceRef]:
