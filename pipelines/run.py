@@ -98,6 +98,7 @@ def verify_run(plan: RunPlan) -> list[StagedShard]:
     for shard in plan.shards:
         one = load_staged(store, shard.key)
         if one is None:
+            _check_base(store, plan)  # whoever commits sweeps the staging area
             raise ArchiveError("a staged shard is missing or damaged", "Run again.", shard.key)
         if one.ledger.inputs != len(shard.refs):
             raise LedgerError("a shard has other inputs than were planned", subject=shard.key)

@@ -67,14 +67,15 @@ def commit_run(
     number = max(manifest_numbers(store), default=0) + 1
     codecs = (base.codecs if base else {}) | {k: v for one in staged for k, v in one.codecs.items()}
     models = write_models(store, base.models if base else (), codecs, list(codec_specs), weights)
-    snapshot = _publish(store, base, number, staged, run)
-    snapshot = snapshot.model_copy(update={"codecs": codecs, "models": models})
     try:
+        snapshot = _publish(store, base, number, staged, run)
+        snapshot = snapshot.model_copy(update={"codecs": codecs, "models": models})
         _check_base(store, base)
         _create_manifest(store, snapshot)
-    except CommitConflictError:
+    except (CommitConflictError, FileNotFoundError):
         for folder in RUN_FOLDERS:
             store.delete(f"{folder}/run={run.run_id}")
+        _check_base(store, base)  # staged files may be missing because another run swept them
         raise
     sweep(store, [*left_over, *stale(store, staged)])
     return snapshot

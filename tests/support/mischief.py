@@ -11,10 +11,9 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from tests.fakes import FakeCodec
-
 from glassplate.codecs import CodecSpec, Encoded, Pixels, Region, Target, register
 from glassplate.codecs.base import Device
+from tests.fakes import FakeCodec
 
 TRIGGER = 77
 

@@ -1,0 +1,56 @@
+"""Runs in processes of their own, to be killed or to race each other.
+
+They are forked from a server that has imported everything, so that a kill lands in the run.
+"""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import signal
+from contextlib import suppress
+from multiprocessing.connection import Connection
+from typing import Any
+
+from glassplate.pipelines.config import CompressConfig
+
+_CONTEXT = multiprocessing.get_context("forkserver")
+_CONTEXT.set_forkserver_preload(["glassplate.pipelines.run", "mischief"])
+
+
+class Racer:
+    """One `compress` in a process group of its own."""
+
+    def __init__(self, config: CompressConfig) -> None:
+        self.result, theirs = _CONTEXT.Pipe(duplex=False)
+        arguments = (config.model_dump_json(), theirs)
+        self.process: Any = _CONTEXT.Process(target=_compress, args=arguments)
+        self.process.start()
+        theirs.close()
+        assert self.result.recv() == "ready"
+
+    def kill(self) -> None:
+        """kill -9, with all worker processes."""
+        with suppress(ProcessLookupError):  # it was faster
+            os.killpg(self.process.pid, signal.SIGKILL)
+        self.process.join()
+
+    def finish(self) -> str:
+        """'committed', 'nothing new', or the code of the error."""
+        outcome = str(self.result.recv())
+        self.process.join()
+        return outcome
+
+
+def _compress(config_json: str, connection: Connection) -> None:
+    os.setsid()
+    from glassplate.codecs.errors import GlassplateError
+    from glassplate.pipelines.run import compress
+
+    connection.send("ready")
+    try:
+        result = compress(CompressConfig.model_validate_json(config_json))
+    except GlassplateError as error:
+        connection.send(error.code)
+    else:
+        connection.send("committed" if result.snapshot else "nothing new")
