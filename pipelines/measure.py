@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import io
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
 import numpy as np
+import torch
 from PIL import Image
 
 from glassplate.codecs import Codec, Pixels, Target
@@ -85,17 +88,30 @@ def measure(setting: Setting, quality: float, picture: Subject) -> Point:
     except (EncodeError, BitstreamError) as error:
         where = f"{picture.name}, {setting.choice} at quality {quality:g}"
         raise type(error)(error.cause, error.fix, where) from error
+    with _one_thread():
+        similarity = ms_ssim(pixels, decoded)
     return Point(
         picture=picture.name,
         quality=quality,
         bytes=len(encoded.bitstream),
         bpp=8 * len(encoded.bitstream) / (picture.width * picture.height),
         psnr=psnr(pixels, decoded),
-        ms_ssim=ms_ssim(pixels, decoded),
+        ms_ssim=similarity,
         ssimulacra2=_ssimulacra2(pixels, decoded) if setting.ssimulacra2 else None,
         encode_seconds=between - started,
         decode_seconds=ended - between,
     )
+
+
+@contextmanager
+def _one_thread() -> Iterator[None]:
+    """Torch's threads spin while they wait: where cores are taken, two are far slower than one."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(threads)
 
 
 @cache
