@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
+from statistics import fmean
 from typing import Literal, TypeAlias
 
 import numpy as np
@@ -50,7 +51,9 @@ class Summary:
     """bpp, psnr: where speeds are compared, on the anchor's curve. subject: the codec in question.
 
     matrices: for each metric, codec against codec. published: codec against published curve, PSNR.
-    pictures: those first on which the subject does worst against the anchor.
+    pictures: those first on which the subject does worst against the anchor. mean_of_pictures: the
+    mean over them of each codec's percent, None unless all have one. Unlike the mean curves, it
+    does not depend on how a codec shares out bits between pictures at one setting.
     """
 
     anchor: str
@@ -61,6 +64,7 @@ class Summary:
     published: Table
     equal_quality: tuple[AtEqualQuality, ...]
     pictures: tuple[PictureRow, ...]
+    mean_of_pictures: dict[str, float | None]
 
 
 def summarise(
@@ -79,6 +83,7 @@ def summarise(
         raise ConfigError(f"{anchor} is lossless at every quality", "Choose another.", "--anchor")
     bpp = min(max(math.sqrt(low * high), anchor_curve[0][0]), anchor_curve[-1][0])
     psnr = value_at(anchor_curve, bpp) or anchor_curve[0][1]
+    pictures = _pictures(evaluation, anchor, subject, bpp)
     at_anchor = _at_quality(codecs[anchor], psnr, None)
     return Summary(
         anchor=anchor,
@@ -88,7 +93,8 @@ def summarise(
         matrices={metric: _matrix(evaluation, metric) for metric in measured_metrics(evaluation)},
         published=_against(evaluation, published or {}),
         equal_quality=tuple(_at_quality(codec, psnr, at_anchor) for codec in evaluation.codecs),
-        pictures=_pictures(evaluation, anchor, subject, bpp),
+        pictures=pictures,
+        mean_of_pictures={choice: _mean(pictures, choice) for choice in codecs},
     )
 
 
@@ -169,9 +175,17 @@ def _pictures(
             codec.choice: rising((p.bpp, p.psnr) for p in codec.points if p.picture == picture.name)
             for codec in evaluation.codecs
         }
-        rates = {choice: bd_rate(curves[anchor], curve) for choice, curve in curves.items()}
+        clipped = {
+            choice: clip(curve, *evaluation.config.bpp_range) for choice, curve in curves.items()
+        }
+        rates = {choice: bd_rate(clipped[anchor], curve) for choice, curve in clipped.items()}
         rows.append(PictureRow(picture.name, value_at(curves[subject], bpp), rates))
     return tuple(sorted(rows, key=lambda row: _goodness(row, subject)))
+
+
+def _mean(rows: tuple[PictureRow, ...], choice: str) -> float | None:
+    rates = [rate.percent for row in rows if (rate := row.bd_rate[choice])]
+    return fmean(rates) if len(rates) == len(rows) else None
 
 
 def _goodness(row: PictureRow, subject: str) -> tuple[float, float]:

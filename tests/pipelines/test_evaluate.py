@@ -164,6 +164,7 @@ def test_the_worst_picture_comes_first(evaluation: Evaluation) -> None:
     percents = [row.bd_rate["jpeg"].percent for row in summary.pictures if row.bd_rate["jpeg"]]
     assert len(percents) == 2
     assert percents == sorted(percents, reverse=True)
+    assert summary.mean_of_pictures == {"jpeg": pytest.approx(sum(percents) / 2), "webp": 0}
 
 
 @pytest.mark.slow
