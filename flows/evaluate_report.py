@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+import re
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -91,10 +92,18 @@ def _page(
         "machine": machine(),
         "published": _published_rows(summary, published),
         "codecs": {codec.choice: codec for codec in evaluation.codecs},
+        "labels": _labels(evaluation.config.codecs),
         "settings": [(codec, _settings(codec)) for codec in evaluation.codecs],
         "figures": _figures(evaluation, summary, published),
         "crops": _crops(evaluation, summary),
     }
+
+
+def _labels(choices: Iterable[str]) -> dict[str, str]:
+    """Names to show: paths of weights are cut to two parts, unless that confuses them."""
+    full = {choice: choice for choice in choices}
+    short = {choice: re.sub(r"=[^+]*/([^/+]+/[^/+]+)", r"=\1", choice) for choice in full}
+    return short if len(set(short.values())) == len(short) else full
 
 
 def _published_rows(summary: Summary, published: Mapping[str, Curve]) -> list[str]:
@@ -115,6 +124,7 @@ def _figures(
     evaluation: Evaluation, summary: Summary, published: Mapping[str, Curve]
 ) -> list[Figure]:
     figures = []
+    labels = _labels(evaluation.config.codecs)
     count = len(evaluation.pictures)
     in_front_first = sorted(evaluation.codecs, key=lambda codec: codec.choice != summary.subject)
     for metric in summary.matrices:
@@ -127,7 +137,7 @@ def _figures(
                 f"rd-{metric.replace('_', '-')}",
                 caption,
                 METRICS[metric],
-                {codec.choice: metric_curve(codec, metric) for codec in in_front_first},
+                {labels[codec.choice]: metric_curve(codec, metric) for codec in in_front_first},
                 others if metric == "psnr" else {},
                 evaluation.config.bpp_range[1] * 1.02,
             )
