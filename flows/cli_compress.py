@@ -56,11 +56,12 @@ RetryFailed = Annotated[
     bool, typer.Option("--retry-failed", help="Try inputs again that failed in an earlier run.")
 ]
 MaxFailures = Annotated[
-    str,
+    str | None,
     typer.Option(
         "--max-failures",
         metavar="SHARE",
-        help="Commit nothing if more than this share of the new inputs fails: 1%, 0.01.",
+        help="Commit nothing if more than this share of the new inputs fails: 1%, 0.01."
+        " Default: 25%, and more than 10.",
     ),
 ]
 MaxPixels = Annotated[
@@ -104,7 +105,7 @@ def compress(
     workers: Workers = 1,
     device: DeviceOption = "auto",
     retry_failed: RetryFailed = False,
-    max_failures: MaxFailures = "25%",
+    max_failures: MaxFailures = None,
     max_pixels: MaxPixels = 200_000_000,
     verify: VerifyShare = "100%",
     latents: Latents = True,
@@ -125,7 +126,7 @@ def compress(
 
         glassplate compress 's3://bucket/scans/*.tif' archive/ --codec avif --target-psnr 38
 
-        glassplate compress photos/ archive/ --codec svd --codec-option factor=0.15
+        glassplate compress photos/ archive/ --codec svd --quality 15 --codec-option tile_size=0
     """
     config = compress_config(
         source=source,

@@ -63,7 +63,7 @@ def compress_archive(
     workers: int = 1,
     device: str = "auto",
     retry_failed: bool = False,
-    max_failures: float | str = 0.25,
+    max_failures: float | str | None = None,
     max_pixels: int = DEFAULT_MAX_PIXELS,
     verify_fraction: float | str = 1.0,
     latents: bool = True,

@@ -16,6 +16,12 @@ DEFAULT_MAX_PIXELS = 200_000_000
 """About 600 MB of RGB; larger pictures fail with `too-many-pixels` unless asked for."""
 
 
+DEFAULT_MAX_FAILURES = 0.25
+DEFAULT_FAILURES = 10
+"""Without `max_failures` a run is stopped by more than this share and this number of failures: one
+bad file among the few that are new tonight is a row, not a reason to commit nothing."""
+
+
 def parse_fraction(value: object) -> object:
     """'1%' or '0.01' or 0.01 -> 0.01; anything else is left for pydantic to refuse."""
     if isinstance(value, str) and (match := re.fullmatch(r"\s*([\d.]+)\s*%\s*", value)):
@@ -42,11 +48,17 @@ class CompressConfig(BaseModel):
     workers: int = Field(default=1, ge=1, le=256)
     device: Device = "auto"
     retry_failed: bool = False
-    max_failures: Fraction = 0.25
+    max_failures: Fraction | None = None
     max_pixels: int = Field(default=DEFAULT_MAX_PIXELS, ge=1)
     verify_fraction: Fraction = 1.0
     latents: bool = True
     plugins: tuple[str, ...] = ()
+
+    def failures_allowed(self, new_inputs: int) -> float:
+        """How many of a run's new inputs may fail before it is stopped."""
+        if self.max_failures is not None:
+            return self.max_failures * new_inputs
+        return max(DEFAULT_FAILURES, DEFAULT_MAX_FAILURES * new_inputs)
 
     def encode_fingerprint(self) -> str:
         """sha256 over the options that decide the bytes of a shard (not where, nor how fast)."""

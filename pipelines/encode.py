@@ -15,9 +15,9 @@ from collections.abc import Callable, Iterator, Sequence
 
 from glassplate.codecs import FileCodec
 from glassplate.codecs.errors import (
+    EncodeError,
     GlassplateError,
     NotAnImageError,
-    TargetMissedError,
     UnsupportedImageError,
 )
 from glassplate.pipelines.archive.store import Store
@@ -36,7 +36,8 @@ BATCH_PIXELS = 1 << 24
 """When the open batches hold this many pixels together, they are encoded."""
 
 _PADDING = 64
-_KEPT = (UnsupportedImageError, TargetMissedError)
+_KEPT = (UnsupportedImageError, EncodeError)
+"""What a pixel codec may say of a sound picture: it goes to a bit-exact tier."""
 
 Batch = Sequence[Job]
 
@@ -104,7 +105,7 @@ class _Encoder:
                 held = 0
         yield from batches.values()
 
-    def _attempt(self, batch: Batch, work: Callable[[Batch], None]) -> None:
+    def _attempt(self, batch: Batch, work: Callable[[Batch], None], *, keep: bool = True) -> None:
         """The boundary between one bad picture and the rest: whatever happens becomes a row."""
         try:
             work(batch)
@@ -112,9 +113,9 @@ class _Encoder:
             if len(batch) > 1:
                 for job in batch:
                     self._attempt([job], work)
-            elif isinstance(error, _KEPT):
+            elif keep and isinstance(error, _KEPT):
                 reason = error.code
-                self._attempt(batch, lambda jobs: self._keep(jobs[0], reason))
+                self._attempt(batch, lambda jobs: self._keep(jobs[0], reason), keep=False)
             else:
                 self._fail(batch[0], error)
 

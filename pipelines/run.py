@@ -106,10 +106,11 @@ def verify_run(plan: RunPlan) -> list[StagedShard]:
     ledger = run_ledger(plan, staged)
     if not ledger.adds_up() or ledger.inputs != plan.inputs:
         raise LedgerError(f"{plan.inputs} inputs were listed, the ledger has {ledger}")
-    if ledger.failed > plan.config.max_failures * plan.new_inputs:
+    allowed = plan.config.failures_allowed(plan.new_inputs)
+    if ledger.failed > allowed:
         raise TooManyFailuresError(
             f"{ledger.failed} of {plan.new_inputs} new inputs failed"
-            f" ({_failures(store, staged)}), at most {plan.config.max_failures:.3g} may",
+            f" ({_failures(store, staged)}), at most {allowed:.0f} may",
             "Nothing was committed. Look at the source, or raise --max-failures.",
             plan.config.source,
         )

@@ -118,9 +118,22 @@ def test_failure_gate_counts_new_inputs_only(source: Path, configure: Any) -> No
         (source / f"bad{number}.jpg").write_bytes(b"no picture %d" % number)
     odd_inputs.photo(50, 32).save(source / "good.bmp")
     with pytest.raises(TooManyFailuresError, match="3 of 4 new inputs failed"):
-        compress(configure())
+        compress(configure(max_failures="50%"))
     assert "good.bmp" not in rows_of(configure())
     assert counts(compress(configure(max_failures="75%"))) == (1, 0, 20, 3)
+
+
+def test_one_bad_file_tonight_is_a_row(source: Path, configure: Any) -> None:
+    compress(configure())
+    (source / "bad.jpg").write_bytes(b"no picture")
+    assert counts(compress(configure())) == (0, 0, 20, 1)
+
+
+def test_picture_that_the_codec_cannot_encode_is_kept(source: Path, configure: Any) -> None:
+    trigger(source / "t.bmp")
+    assert counts(compress(configure("give_up"))) == (20, 1, 0, 0)
+    (row,) = (row for row in rows_of(configure()).values() if row["status"] == "kept")
+    assert row["reason"] == "encode-failed"
 
 
 def test_duplicates_are_stored_once(source: Path, configure: Any) -> None:

@@ -13,6 +13,7 @@ from pathlib import Path
 
 from glassplate.codecs import CodecSpec, Encoded, Pixels, Region, Target, register
 from glassplate.codecs.base import Device
+from glassplate.codecs.errors import EncodeError
 from tests.fakes import FakeCodec
 
 TRIGGER = 77
@@ -53,6 +54,9 @@ class MischiefCodec(FakeCodec):
 
     def _raise(self, path: Path) -> None:
         raise ZeroDivisionError("mischief")
+
+    def _give_up(self, path: Path) -> None:
+        raise EncodeError("mischief")
 
     def _delete(self, path: Path) -> None:
         path.unlink(missing_ok=True)
