@@ -204,6 +204,7 @@ class JxlCodec(ClassicalCodec):
     name = "jxl"
     summary = "JPEG XL; quality 100 is lossless (libjxl)"
     source = "ISO/IEC 18181-1"
+    default_quality = 90  # Butteraugli distance 1: the archive's default is visually lossless
 
     def _compress(self, image: Pixels, quality: float) -> bytes:
         return bytes(

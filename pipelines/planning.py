@@ -24,6 +24,7 @@ import pyarrow.compute as pc
 import pyarrow.dataset as ds
 
 from glassplate.codecs import Codec, FileCodec, get_codec
+from glassplate.codecs.base import resolve_device
 from glassplate.codecs.errors import ConfigError, GlassplateError
 from glassplate.pipelines.archive.manifest import Snapshot
 from glassplate.pipelines.archive.schema import IMAGES
@@ -122,6 +123,8 @@ def build_codec(config: CompressConfig) -> Codec | FileCodec:
         except ImportError as error:
             fix = "It has to be importable in every worker."
             raise ConfigError(f"cannot be imported ({error})", fix, f"plugin {module}") from error
+    if config.device == "cuda":  # what was asked for has to be there, whether it is needed or not
+        resolve_device(config.device)
     return get_codec(config.codec, device=config.device, options=config.codec_options)
 
 

@@ -100,9 +100,10 @@ def test_bad_options_are_found_before_anything_is_read(tmp_path: Path) -> None:
         plan_run(config(source, codec_options={"nosuch": 1}))
 
 
-def test_missing_gpu_is_found_at_planning(tmp_path: Path) -> None:
+@pytest.mark.parametrize("codec", ["svd", "jxl"])
+def test_missing_gpu_is_found_at_planning(tmp_path: Path, codec: str) -> None:
     torch = pytest.importorskip("torch")
     if torch.cuda.is_available():
         pytest.skip("there is a GPU")
     with pytest.raises(DeviceError):
-        plan_run(config(fill(tmp_path / "source", [b"x"]), codec="svd", device="cuda"))
+        plan_run(config(fill(tmp_path / "source", [b"x"]), codec=codec, device="cuda"))
