@@ -60,8 +60,7 @@ def test_killed_again_and_again_it_still_gets_done(source: Path, configure: Any)
     marks = Path(config.archive) / "_staging"
     for wanted in (1, 2):
         victim = Racer(config)
-        while len(list(marks.glob("*/done.json"))) < wanted:
-            time.sleep(0.01)
+        victim.wait_for(marks, wanted)
         victim.kill()
     assert Racer(config).finish() == "committed"
     check_whole(config, source)
@@ -70,8 +69,7 @@ def test_killed_again_and_again_it_still_gets_done(source: Path, configure: Any)
 def test_kill_with_worker_processes(source: Path, configure: Any) -> None:
     config = configure(seconds=0.2, workers=2)
     victim = Racer(config)
-    while not list(Path(config.archive).glob("_staging/*/done.json")):
-        time.sleep(0.05)
+    victim.wait_for(Path(config.archive) / "_staging", 1)
     victim.kill()
     assert not list(Path(config.archive).glob("_manifests/[0-9]*.json"))
     assert Racer(config).finish() == "committed"

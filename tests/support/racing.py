@@ -8,8 +8,10 @@ from __future__ import annotations
 import multiprocessing
 import os
 import signal
+import time
 from contextlib import suppress
 from multiprocessing.connection import Connection
+from pathlib import Path
 from typing import Any
 
 from glassplate.pipelines.config import CompressConfig
@@ -23,7 +25,7 @@ class Racer:
 
     def __init__(self, config: CompressConfig) -> None:
         self.result, theirs = _CONTEXT.Pipe(duplex=False)
-        arguments = (config.model_dump_json(), theirs)
+        arguments = (config.model_dump_json(), theirs, os.environ.get("PYTHONPATH", ""))
         self.process: Any = _CONTEXT.Process(target=_compress, args=arguments)
         self.process.start()
         theirs.close()
@@ -35,6 +37,12 @@ class Racer:
             os.killpg(self.process.pid, signal.SIGKILL)
         self.process.join()
 
+    def wait_for(self, marks: Path, count: int) -> None:
+        """Until so many shards are staged; fails if the run ends first."""
+        while len(list(marks.glob("*/done.json"))) < count:
+            assert self.process.is_alive(), self.result.recv()
+            time.sleep(0.01)
+
     def finish(self) -> str:
         """'committed', 'nothing new', or the code of the error."""
         outcome = str(self.result.recv())
@@ -42,8 +50,9 @@ class Racer:
         return outcome
 
 
-def _compress(config_json: str, connection: Connection) -> None:
+def _compress(config_json: str, connection: Connection, path: str) -> None:
     os.setsid()
+    os.environ["PYTHONPATH"] = path  # the server may be older than the test's environment
     from glassplate.codecs.errors import GlassplateError
     from glassplate.pipelines.run import compress
 
