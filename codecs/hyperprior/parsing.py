@@ -7,11 +7,13 @@ no device, no thread count takes part.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import ParamSpec, TypeVar
 
 import numpy as np
 import numpy.typing as npt
+from threadpoolctl import ThreadpoolController
 
 from glassplate.codecs.errors import WeightsError
 from glassplate.codecs.hyperprior.blocks import QUALITY_STEPS
@@ -28,7 +30,18 @@ from glassplate.codecs.hyperprior.scale_net import (
 
 Floats = npt.NDArray[np.float32]
 EXACT_BELOW = 1 << 24
+BLAS = ThreadpoolController()
 LAYERS = ("up1", "up2", "energy", "context", "side", "head")
+
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+
+def _one_thread(function: Callable[P, R]) -> Callable[P, R]:
+    """The products are small: on busy cores, waiting for a second thread costs 40 times more."""
+    wrapped: Callable[P, R] = BLAS.wrap(limits=1, user_api="blas")(function)
+    return wrapped
 
 
 @dataclass(frozen=True)
@@ -78,6 +91,7 @@ class IntegerScaleNet:
         """Channels of y."""
         return int(self.rate_bias.shape[1])
 
+    @_one_thread
     def begin(self, z: npt.NDArray[np.int16], height: int, width: int, quality: int) -> ScaleState:
         """Start on a tile.
 
@@ -115,6 +129,7 @@ class ScaleState:
         energy = net.layers["energy"].bias
         self.energy = np.broadcast_to(energy[:, :, None], (len(energy), height, width)).copy()
 
+    @_one_thread
     def indices(self, step: int) -> npt.NDArray[np.uint8]:
         """Scale indices of the symbols of a step, (n,) in coding order."""
         layers = self.net.layers
@@ -131,6 +146,7 @@ class ScaleState:
             parts.append(np.clip(np.floor(total / unit + 0.5), 0, SCALES - 1).ravel())
         return np.concatenate(parts).astype(np.uint8)
 
+    @_one_thread
     def reveal(self, step: int, symbols: npt.NDArray[np.int16]) -> None:
         """Tell the symbols of a step, (n,) in coding order."""
         weight = self.net.layers["energy"].weight
