@@ -25,7 +25,8 @@ _CLASSES: dict[str, str] = {
     "webp": "glassplate.codecs.classical:WebpCodec",
 }
 """name -> 'module:class'. A class has a `Config` (frozen pydantic model) and the constructor
-`(config, device, weights)`, weights being a folder or file, None for the shipped ones."""
+`(config, device, weights)`, weights being a folder or file, None for the shipped ones; `summary`
+and `source` (paper or standard) are a line each, for people."""
 
 
 def register(name: str, target: str) -> None:

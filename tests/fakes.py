@@ -17,6 +17,9 @@ from glassplate.codecs.bitstream import FINGERPRINT_BYTES, Header, Tile, pack, u
 class FakeCodec:
     """Stores zlib of the pixels: lossless, one tile, no weights."""
 
+    summary = "zlib, for tests"
+    source = "RFC 1950"
+
     class Config(BaseModel):
         """level: zlib's."""
 
