@@ -16,6 +16,7 @@ from glassplate.codecs.errors import ConfigError, UnknownCodecError, WeightsErro
 _CLASSES: dict[str, str] = {
     "avif": "glassplate.codecs.classical:AvifCodec",
     "htj2k": "glassplate.codecs.classical:Htj2kCodec",
+    "hyperprior": "glassplate.codecs.hyperprior.codec:HyperpriorCodec",
     "jp2": "glassplate.codecs.classical:Jp2Codec",
     "jpeg": "glassplate.codecs.classical:JpegCodec",
     "jxl": "glassplate.codecs.classical:JxlCodec",
