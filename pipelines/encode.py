@@ -32,7 +32,7 @@ from glassplate.pipelines.tiers import Original, Tiers
 
 logger = logging.getLogger(__name__)
 
-BATCH_PIXELS = 1 << 24
+BATCH_PIXELS = 1 << 21
 """When the open batches hold this many pixels together, they are encoded."""
 
 _PADDING = 64
