@@ -10,7 +10,7 @@ _CARD = """# {name}
 
 - Weight file: `{name}.safetensors`, sha256 `{sha256}`
 - Parameters: {parameters:,}
-- Trained by: `glassplate train hyperprior --size {size}`{start}
+- Trained by: `python -m glassplate.codecs.training`, size {size}{start}
 - Pictures: {pictures} crops from {source}; {licence}
 - Training: {steps:,} steps in {minutes:.0f} minutes on {device}, batches of {batch} x {crop}x{crop}
 - For: photographs, 8-bit RGB or grey. Not for: scans of text, masks, anything that has to be exact
