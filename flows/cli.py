@@ -6,36 +6,60 @@ Commands import what they need when they run, so that `--help` is quick.
 from __future__ import annotations
 
 import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import typer
 from typer.core import TyperGroup
 
-from glassplate.codecs.errors import GlassplateError
+from glassplate.codecs.errors import ConfigError, GlassplateError
 from glassplate.flows import cli_compress, cli_evaluate, cli_query, cli_report, cli_restore
 from glassplate.flows.exit_codes import MEANING, ExitCode, exit_code_of
 from glassplate.flows.options import output_of
+from glassplate.flows.output import Output
 
 EPILOG = "\n\n".join(["Exit codes:", *(f"{code.value}: {text}" for code, text in MEANING.items())])
+
+
+_UsageError: Any = typer.BadParameter.__mro__[1]  # click's; newer typers carry their own copy
 
 
 class _Commands(TyperGroup):
     """Turns typed errors into one line and an exit code; a bug keeps its traceback."""
 
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        ctx.obj = Output(as_json="--json" in args)  # known before a command refuses its options
+        with _ending_well(ctx):
+            return super().parse_args(ctx, args)
+
     def invoke(self, ctx: Any) -> Any:
-        try:
+        with _ending_well(ctx):
             return super().invoke(ctx)
-        except GlassplateError as error:
-            output_of(ctx).error(error)
-            raise typer.Exit(exit_code_of(error)) from error
-        except KeyboardInterrupt as error:
-            output_of(ctx).failure("interrupted", "interrupted; the next run goes on from there")
-            raise typer.Exit(ExitCode.INTERRUPTED) from error
-        except BrokenPipeError:
-            raise
-        except OSError as error:
-            output_of(ctx).failure("os-error", str(error))
-            raise typer.Exit(ExitCode.ERROR) from error
+
+
+@contextmanager
+def _ending_well(ctx: Any) -> Iterator[None]:
+    output = output_of(ctx)
+    try:
+        yield
+    except GlassplateError as error:
+        output.error(error)
+        raise typer.Exit(exit_code_of(error)) from error
+    except _UsageError as error:
+        if not output.as_json:
+            raise  # typer shows the usage with it
+        command = (error.ctx or ctx).command_path
+        output.error(ConfigError(error.format_message(), f"See {command} --help.", command))
+        raise typer.Exit(ExitCode.USAGE) from error
+    except KeyboardInterrupt as error:
+        output.failure("interrupted", "interrupted; the next run goes on from there")
+        raise typer.Exit(ExitCode.INTERRUPTED) from error
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        output.failure("os-error", str(error))
+        raise typer.Exit(ExitCode.ERROR) from error
 
 
 app = typer.Typer(

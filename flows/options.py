@@ -39,11 +39,6 @@ _OPTION_OF_FIELD = {
 _SECONDS = {"s": 1, "m": 60, "min": 60, "h": 3600, "d": 86400}
 
 
-def _choose_output(context: typer.Context, as_json: bool) -> bool:
-    context.find_root().obj = Output(as_json=as_json)
-    return as_json
-
-
 SourceArgument = Annotated[
     str,
     typer.Argument(
@@ -58,9 +53,7 @@ ArchiveArgument = Annotated[
 ]
 JsonOption = Annotated[
     bool,
-    typer.Option(
-        "--json", help="JSON lines on stdout and nothing else there.", callback=_choose_output
-    ),
+    typer.Option("--json", help="JSON lines on stdout and nothing else there."),
 ]
 WhereOption = Annotated[
     str | None,
@@ -83,9 +76,8 @@ NoProgress = Annotated[bool, typer.Option("--no-progress", help="No progress on 
 
 
 def output_of(context: typer.Context) -> Output:
-    """The output that --json chose, or one for people."""
-    chosen = context.find_root().obj
-    return chosen if isinstance(chosen, Output) else Output()
+    """The output that --json chose, or the one for people."""
+    return cast(Output, context.find_root().obj)
 
 
 def compress_config(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 from collections.abc import Callable
@@ -59,8 +60,10 @@ def test_the_installed_command_starts(command: Run) -> None:
     ("arguments", "named"),
     [
         (["--quality", "101"], "--quality"),
-        (["--quality", "50", "--max-bpp", "1"], "--quality / --target-psnr / --max-bpp"),
+        (["--quality", "50", "--max-bpp", "1"], "--quality / --target-psnr / --target-ms-ssim / "),
         (["--target-psnr", "-1"], "--target-psnr"),
+        (["--target-ms-ssim", "1.01"], "--target-ms-ssim"),
+        (["--target-psnr", "38", "--target-ms-ssim", "0.9"], "got psnr, ms_ssim"),
         (["--max-bpp", "0"], "--max-bpp"),
         (["--workers", "0"], "--workers"),
         (["--max-failures", "120%"], "--max-failures"),
@@ -89,6 +92,28 @@ def test_a_bad_option_is_a_usage_error_that_names_it(
 def test_an_unknown_option_is_a_usage_error(glassplate: Run) -> None:
     assert glassplate("compress", "--speed", "11").code == ExitCode.USAGE
     assert glassplate("shrink").code == ExitCode.USAGE
+
+
+@pytest.mark.parametrize(
+    ("arguments", "cause"),
+    [
+        (["compress", "here", "there", "--speed", "11"], "No such option: --speed"),
+        (["compress", "here"], "Missing argument 'ARCHIVE'"),
+        (["compress", "here", "there", "--workers", "many"], "valid integer"),
+        (["shrink"], "No such command 'shrink'"),
+        (["--speed", "11", "info", "there"], "No such option: --speed"),
+    ],
+)
+def test_what_cannot_be_parsed_is_a_json_error_too(
+    arguments: list[str], cause: str, glassplate: Run
+) -> None:
+    done = glassplate(*arguments, "--json")
+    assert (done.code, done.out) == (ExitCode.USAGE, "")
+    (line,) = done.err.splitlines()
+    error = json.loads(line)
+    assert error["error"] == "bad-option"
+    assert cause in error["cause"]
+    assert error["subject"].startswith("glassplate")
 
 
 @pytest.mark.parametrize(
