@@ -21,16 +21,18 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 from glassplate.codecs.errors import DeviceError
 
 Pixels: TypeAlias = npt.NDArray[np.uint8]
-"""One picture: (height, width, channels), 8 bit, channels 1 (grey) or 3 (RGB)."""
+"""One picture: (height, width, channels), 8 bit. Channels are 1 (grey), 2 (grey and alpha), 3 (RGB)
+or 4 (RGB and alpha); alpha is straight, not premultiplied."""
 
 Device: TypeAlias = Literal["auto", "cpu", "cuda"]
 
 
 class Target(BaseModel):
-    """What an encoded picture has to reach. At most one of the three; none: the codec's default.
+    """What an encoded picture has to reach. At most one of the four; none: the codec's default.
 
     quality: the codec's own scale, 0 (smallest) to 100 (best).
-    psnr: at least this many dB over all channels of the 8-bit picture.
+    psnr: at least this many dB over all colour channels of the 8-bit picture.
+    ms_ssim: at least this MS-SSIM; a picture with a side under 161 pixels has none, and misses it.
     max_bpp: at most this many bits per pixel, container included.
     """
 
@@ -38,13 +40,15 @@ class Target(BaseModel):
 
     quality: float | None = Field(default=None, ge=0, le=100)
     psnr: float | None = Field(default=None, gt=0, le=100)
+    ms_ssim: float | None = Field(default=None, gt=0, le=1)
     max_bpp: float | None = Field(default=None, gt=0, le=64)
 
     @model_validator(mode="after")
     def _one_at_most(self) -> Self:
-        named = [n for n in ("quality", "psnr", "max_bpp") if getattr(self, n) is not None]
+        named = self.model_dump(exclude_none=True)
         if len(named) > 1:
-            raise ValueError(f"choose one of quality, psnr, max_bpp; got {', '.join(named)}")
+            known = ", ".join(type(self).model_fields)
+            raise ValueError(f"choose one of {known}; got {', '.join(named)}")
         return self
 
     def __str__(self) -> str:
@@ -169,6 +173,16 @@ def crop(image: Pixels, region: Region | None) -> Pixels:
         raise ValueError(f"the region lies outside the {image.shape[1]} x {image.shape[0]} picture")
     part = image[region.y : region.y + region.height, region.x : region.x + region.width]
     return np.ascontiguousarray(part)
+
+
+def colour(image: Pixels) -> Pixels:
+    """The channels of a picture without its alpha, as a view."""
+    return image[..., :-1] if has_alpha(image) else image
+
+
+def has_alpha(image: Pixels) -> bool:
+    """Whether the last of the channels is alpha."""
+    return image.shape[2] in (2, 4)
 
 
 def resolve_device(device: Device) -> str:

@@ -1,12 +1,13 @@
-"""Encode to a target: the quality setting that just meets a PSNR or a bit budget."""
+"""Encode to a target: the quality that just meets a PSNR, an MS-SSIM or a bit budget."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
 
-from glassplate.codecs.base import Encoded, Pixels, Target
+from glassplate.codecs.base import Encoded, Pixels, Target, colour
 from glassplate.codecs.errors import TargetMissedError
-from glassplate.codecs.metrics import psnr
+from glassplate.codecs.metrics import ms_ssim, psnr
 
 
 def encode_to_target(
@@ -16,45 +17,97 @@ def encode_to_target(
     target: Target,
     default_quality: float,
 ) -> Encoded:
-    """Encode a picture at the quality that its target asks for.
-
-    psnr: the smallest whole-numbered quality that reaches it; max_bpp: the greatest that keeps to
-    it; both by bisection, in at most seven encodings. Every candidate is measured, so the result
-    meets the target even where a codec is not monotone. If none does: raises TargetMissedError.
-    """
-    if target.psnr is not None:
-        wanted_psnr = target.psnr
-        reached = _bisect(
-            encode_at, lambda trial: psnr(image, decode(trial.bitstream)) >= wanted_psnr, up=True
-        )
-        best = min(reached, key=lambda trial: len(trial.bitstream), default=None)
-    elif target.max_bpp is not None:
-        max_bytes = target.max_bpp * image.shape[0] * image.shape[1] / 8
-        kept = _bisect(encode_at, lambda trial: len(trial.bitstream) <= max_bytes, up=False)
-        best = max(kept, key=lambda trial: trial.quality, default=None)
-    else:
-        return encode_at(default_quality if target.quality is None else target.quality)
-    if best is None:
-        raise TargetMissedError(
-            f"no quality setting reaches {target}", "Choose a less strict target."
-        )
-    return best
+    """`encode_all_to_target` for one picture."""
+    (encoded,) = encode_all_to_target(
+        lambda _, qualities: [encode_at(qualities[0])],
+        lambda bitstreams: [decode(bitstreams[0])],
+        [image],
+        target,
+        default_quality,
+    )
+    return encoded
 
 
-def _bisect(
-    encode_at: Callable[[float], Encoded], meets: Callable[[Encoded], bool], *, up: bool
+def encode_all_to_target(
+    encode_at: Callable[[Sequence[int], Sequence[float]], list[Encoded]],
+    decode: Callable[[Sequence[bytes]], list[Pixels]],
+    images: Sequence[Pixels],
+    target: Target,
+    default_quality: float,
 ) -> list[Encoded]:
-    """The trials that meet the target. up: higher qualities meet it more easily than lower ones."""
-    good = []
-    low, high = 0, 100
-    while low <= high:
-        quality = (low + high) // 2
-        trial = encode_at(quality)
-        met = meets(trial)
+    """Encode each picture at the quality that its target asks for.
+
+    psnr, ms_ssim: the smallest whole-numbered quality that reaches it; max_bpp: the greatest that
+    keeps to it; by bisection, in at most seven encodings, those of all pictures side by side. Every
+    candidate is measured, so the result meets the target even where a codec is not monotone. If
+    none does: raises TargetMissedError.
+
+    Args:
+        encode_at: Places of pictures in `images`, and a quality for each, to encoded pictures.
+        decode: Bitstreams to pictures.
+    """
+    if target.psnr is None and target.ms_ssim is None and target.max_bpp is None:
+        quality = default_quality if target.quality is None else target.quality
+        return encode_at(range(len(images)), [quality] * len(images))
+    rising = target.max_bpp is None
+    searches = [_Search(place, image, rising) for place, image in enumerate(images)]
+    while active := [search for search in searches if search.low <= search.high]:
+        trials = encode_at([s.place for s in active], [s.quality for s in active])
+        decoded: Sequence[Pixels | None] = [None] * len(trials)
+        if rising:
+            decoded = decode([trial.bitstream for trial in trials])
+        for search, trial, pixels in zip(active, trials, decoded, strict=True):
+            search.take(trial, _meets(target, search.image, trial, pixels))
+    return [search.best(target) for search in searches]
+
+
+@dataclass
+class _Search:
+    """Bisection over whole-numbered qualities for one picture; `met` are the trials on target.
+
+    rising: higher qualities meet the target more easily than lower ones, or the reverse.
+    """
+
+    place: int
+    image: Pixels
+    rising: bool
+    low: int = 0
+    high: int = 100
+    met: list[Encoded] = field(default_factory=list)
+
+    @property
+    def quality(self) -> int:
+        """The next to try."""
+        return (self.low + self.high) // 2
+
+    def take(self, trial: Encoded, met: bool) -> None:
+        """Note a trial at `quality`, and halve what is left to search."""
         if met:
-            good.append(trial)
-        if met == up:
-            high = quality - 1
+            self.met.append(trial)
+        if met == self.rising:
+            self.high = self.quality - 1
         else:
-            low = quality + 1
-    return good
+            self.low = self.quality + 1
+
+    def best(self, target: Target) -> Encoded:
+        """The trial that met the target most cheaply. Raises TargetMissedError."""
+        if not self.met:
+            raise TargetMissedError(
+                f"no quality setting reaches {target}", "Choose a less strict target."
+            )
+        if self.rising:
+            return min(self.met, key=lambda trial: len(trial.bitstream))
+        return max(self.met, key=lambda trial: trial.quality)
+
+
+def _meets(target: Target, image: Pixels, trial: Encoded, decoded: Pixels | None) -> bool:
+    """decoded: of the trial; not needed for max_bpp."""
+    if target.max_bpp is not None:
+        return 8 * len(trial.bitstream) <= target.max_bpp * image.shape[0] * image.shape[1]
+    assert decoded is not None
+    a, b = colour(image), colour(decoded)
+    if target.psnr is not None:
+        return psnr(a, b) >= target.psnr
+    assert target.ms_ssim is not None
+    similarity = ms_ssim(a, b)
+    return similarity is not None and similarity >= target.ms_ssim

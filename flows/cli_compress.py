@@ -48,6 +48,10 @@ Quality = Annotated[
 TargetPsnr = Annotated[
     float | None, typer.Option("--target-psnr", help="At least this many dB for every picture.")
 ]
+TargetMsSsim = Annotated[
+    float | None,
+    typer.Option("--target-ms-ssim", help="At least this MS-SSIM, 0 to 1, for every picture."),
+]
 MaxBpp = Annotated[
     float | None, typer.Option("--max-bpp", help="At most this many bits per pixel.")
 ]
@@ -101,6 +105,7 @@ def compress(
     codec_option: CodecOptions = None,
     quality: Quality = None,
     target_psnr: TargetPsnr = None,
+    target_ms_ssim: TargetMsSsim = None,
     max_bpp: MaxBpp = None,
     workers: Workers = 1,
     device: DeviceOption = "auto",
@@ -135,6 +140,7 @@ def compress(
         codec_options=parse_codec_options(codec_option or []),
         quality=quality,
         target_psnr=target_psnr,
+        target_ms_ssim=target_ms_ssim,
         max_bpp=max_bpp,
         workers=workers,
         device=device,
@@ -162,6 +168,7 @@ def plan(
     codec_option: CodecOptions = None,
     quality: Quality = None,
     target_psnr: TargetPsnr = None,
+    target_ms_ssim: TargetMsSsim = None,
     max_bpp: MaxBpp = None,
     workers: Workers = 1,
     device: DeviceOption = "auto",
@@ -185,6 +192,7 @@ def plan(
         codec_options=parse_codec_options(codec_option or []),
         quality=quality,
         target_psnr=target_psnr,
+        target_ms_ssim=target_ms_ssim,
         max_bpp=max_bpp,
         workers=workers,
         device=device,

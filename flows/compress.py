@@ -59,6 +59,7 @@ def compress_archive(
     codec_options: dict[str, Any] | None = None,
     quality: float | None = None,
     target_psnr: float | None = None,
+    target_ms_ssim: float | None = None,
     max_bpp: float | None = None,
     workers: int = 1,
     device: str = "auto",
@@ -81,6 +82,7 @@ def compress_archive(
         codec_options=codec_options or {},
         quality=quality,
         target_psnr=target_psnr,
+        target_ms_ssim=target_ms_ssim,
         max_bpp=max_bpp,
         workers=workers,
         device=device,
@@ -104,7 +106,8 @@ def flow_parameters(config: CompressConfig) -> dict[str, Any]:
     """The flow's parameters for a run's options."""
     fields = config.model_dump(mode="json")
     target = fields.pop("target")
-    target["target_psnr"] = target.pop("psnr")
+    for measure in ("psnr", "ms_ssim"):
+        target[f"target_{measure}"] = target.pop(measure)
     return {**fields, **target}
 
 

@@ -29,9 +29,10 @@ _OPTION_OF_FIELD = {
     "source": "SOURCE",
     "archive": "ARCHIVE",
     "codec_options": "--codec-option",
-    "target": "--quality / --target-psnr / --max-bpp",
+    "target": "--quality / --target-psnr / --target-ms-ssim / --max-bpp",
     "target.quality": "--quality",
     "target.psnr": "--target-psnr",
+    "target.ms_ssim": "--target-ms-ssim",
     "target.max_bpp": "--max-bpp",
     "verify_fraction": "--verify",
 }
@@ -81,12 +82,22 @@ def output_of(context: typer.Context) -> Output:
 
 
 def compress_config(
-    *, quality: float | None, target_psnr: float | None, max_bpp: float | None, **fields: Any
+    *,
+    quality: float | None,
+    target_psnr: float | None,
+    target_ms_ssim: float | None,
+    max_bpp: float | None,
+    **fields: Any,
 ) -> CompressConfig:
     """The options of a run. Raises ConfigError naming the option."""
     from glassplate.pipelines.config import CompressConfig
 
-    target = {"quality": quality, "psnr": target_psnr, "max_bpp": max_bpp}
+    target = {
+        "quality": quality,
+        "psnr": target_psnr,
+        "ms_ssim": target_ms_ssim,
+        "max_bpp": max_bpp,
+    }
     return _validated(CompressConfig, {"target": target, **fields})
 
 

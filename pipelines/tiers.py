@@ -32,6 +32,7 @@ from glassplate.pipelines.planning import build_codec
 logger = logging.getLogger(__name__)
 
 _PSNR_TOLERANCE = 0.005  # dB: half a unit of the last digit that anybody reads
+_MS_SSIM_TOLERANCE = 0.00005
 
 
 @dataclass(frozen=True)
@@ -145,7 +146,7 @@ class Tiers:
                 raise BitstreamError("a picture of another shape came back")
             quality = psnr(picture.pixels, decoded)
             similarity = ms_ssim(picture.pixels, decoded)
-        if reason := self._shortfall(original, stream, quality):
+        if reason := self._shortfall(original, stream, quality, similarity):
             return self.store_file(original, reason)
         return Stored(
             status="encoded",
@@ -160,22 +161,30 @@ class Tiers:
             latent=stream.latent,
         )
 
-    def _shortfall(self, original: Original, stream: Encoded, quality: float | None) -> str | None:
+    def _shortfall(
+        self, original: Original, stream: Encoded, quality: float | None, similarity: float | None
+    ) -> str | None:
         """Why an encoded picture is not used: it is no smaller, or misses its target."""
         picture, target = original.picture, self.config.target
         blocks = (picture.icc_profile, picture.exif, picture.xmp)
         if len(stream.bitstream) + sum(len(block or b"") for block in blocks) >= len(original.data):
             return "not-smaller"
-        if target.psnr and quality is not None and quality < target.psnr - _PSNR_TOLERANCE:
-            return TargetMissedError.code
         pixels = (picture.width or 0) * (picture.height or 0)
-        if target.max_bpp and 8 * len(stream.bitstream) > target.max_bpp * pixels:
-            return TargetMissedError.code
-        return None
+        missed = (
+            _under(quality, target.psnr, _PSNR_TOLERANCE)
+            or _under(similarity, target.ms_ssim, _MS_SSIM_TOLERANCE)
+            or (target.max_bpp and 8 * len(stream.bitstream) > target.max_bpp * pixels)
+        )
+        return TargetMissedError.code if missed else None
 
     def _is_verified(self, image_id: str) -> bool:
         """Chosen by the id, so that a retry or another worker chooses the same."""
         return int(image_id[:8], 16) < self.config.verify_fraction * 2**32
+
+
+def _under(measured: float | None, target: float | None, tolerance: float) -> bool:
+    """Whether a measure that was taken misses a target that was set."""
+    return target is not None and measured is not None and measured < target - tolerance
 
 
 def _file_codec(name: str) -> FileCodec:

@@ -30,7 +30,7 @@ from glassplate.codecs.errors import (
     UnknownCodecError,
     UnsupportedImageError,
 )
-from glassplate.codecs.metrics import psnr
+from glassplate.codecs.metrics import ms_ssim, psnr
 from glassplate.codecs.registry import codec_class
 
 MUTATIONS = 2000
@@ -135,6 +135,16 @@ def test_targets_are_met(small_photo: Pixels, name: str) -> None:
     (high,) = codec.encode([small_photo], Target(quality=90))
     assert len(low.bitstream) < len(high.bitstream)
     assert (low.quality, high.quality) == (10, 90)
+
+
+@pytest.mark.parametrize("name", PIXEL_CODECS)
+def test_an_ms_ssim_is_reached(photo: Pixels, name: str) -> None:
+    image = photo[:161, 150:320]
+    codec = _pixel_codec(name)
+    (encoded,) = codec.encode([image], Target(ms_ssim=0.95))
+    reached = ms_ssim(image, codec.decode([encoded.bitstream])[0])
+    assert reached is not None
+    assert reached >= 0.95
 
 
 @pytest.mark.parametrize("name", PIXEL_CODECS)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -9,7 +11,8 @@ from hypothesis import strategies as st
 
 from glassplate.codecs import Encoded, Pixels, Target
 from glassplate.codecs.errors import EncodeError
-from glassplate.codecs.search import encode_to_target
+from glassplate.codecs.metrics import ms_ssim
+from glassplate.codecs.search import encode_all_to_target, encode_to_target
 
 IMAGE = np.zeros((10, 8, 1), np.uint8)
 
@@ -84,3 +87,52 @@ def test_out_of_reach() -> None:
         _monotone().run(Target(psnr=90))
     with pytest.raises(EncodeError, match=r"max_bpp=0\.01"):
         _monotone().run(Target(max_bpp=0.01))
+
+
+def _faded(photo: Pixels, quality: float) -> Pixels:
+    """The photograph, with less contrast at lower qualities."""
+    return (128 + (photo - 128.0) * (quality + 1) / 102).astype(np.uint8)
+
+
+@pytest.mark.parametrize("wanted", [0.7, 0.9, 0.99])
+def test_the_smallest_quality_that_meets_an_ms_ssim(photo: Pixels, wanted: float) -> None:
+    image = photo[:200, :170]
+    best = encode_to_target(
+        lambda quality: Encoded(bytes([round(quality)]) * (round(quality) + 1), quality),
+        lambda bitstream: _faded(image, bitstream[0]),
+        image,
+        Target(ms_ssim=wanted),
+        0,
+    )
+    reached = ms_ssim(image, _faded(image, best.quality))
+    under = ms_ssim(image, _faded(image, best.quality - 1))
+    assert reached is not None
+    assert under is not None
+    assert under < wanted <= reached
+
+
+def test_a_small_picture_has_no_ms_ssim_to_reach(small_photo: Pixels) -> None:
+    with pytest.raises(EncodeError, match=r"ms_ssim=0\.1"):
+        encode_to_target(
+            lambda quality: Encoded(b"1", quality),
+            lambda _: small_photo,
+            small_photo,
+            Target(ms_ssim=0.1),
+            0,
+        )
+
+
+def test_pictures_are_searched_side_by_side() -> None:
+    """Each by its own qualities; the codec is called once a round for all that are not done."""
+    models = [_monotone(), _Model([1] * 101, [40] * 101)]
+    calls = []
+
+    def encode_at(places: Sequence[int], qualities: Sequence[float]) -> list[Encoded]:
+        calls.append(list(places))
+        return [models[p].encode(q) for p, q in zip(places, qualities, strict=True)]
+
+    target = Target(max_bpp=8 * 21 / 80)
+    best = encode_all_to_target(encode_at, lambda _: [], [IMAGE, IMAGE], target, 0)
+    assert [encoded.quality for encoded in best] == [20, 100]
+    assert calls[0] == [0, 1]
+    assert len(calls) <= 7

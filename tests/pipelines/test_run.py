@@ -228,6 +228,20 @@ def test_targets(source: Path, configure: Any, target: dict[str, float], status:
         assert row["psnr"] >= target.get("psnr", 0)
 
 
+def test_ms_ssim_target(tmp_path: Path, configure: Any) -> None:
+    """Reached by the cheapest quality; a picture too small to have an MS-SSIM is kept."""
+    source = tmp_path / "source"
+    source.mkdir()
+    odd_inputs.photo(192, 170).save(source / "large.bmp")
+    odd_inputs.photo(192, 160).save(source / "small.bmp")
+    config = configure(codec="jpeg", codec_options={}, target={"ms_ssim": 0.97})
+    assert counts(compress(config)) == (1, 1, 0, 0)
+    rows = rows_of(config)
+    assert 0.97 <= rows["large.bmp"]["ms_ssim"] < 0.98
+    assert rows["small.bmp"]["reason"] == "target-missed"
+    assert {row["target"] for row in rows.values()} == {"ms_ssim=0.97"}
+
+
 def test_verification_can_be_sampled(source: Path, configure: Any) -> None:
     compress(configure(verify_fraction=0.5))
     rows = rows_of(configure()).values()
