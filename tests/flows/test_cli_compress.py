@@ -21,6 +21,7 @@ from glassplate.codecs import Pixels
 from glassplate.flows.exit_codes import ExitCode
 from glassplate.pipelines import open_archive
 
+ROOT = Path(__file__).parents[2]
 Run = Callable[..., Any]
 
 
@@ -168,6 +169,45 @@ def test_an_interrupted_run_says_so_and_the_next_one_goes_on(
     done = command(*arguments, "--json")
     assert done.code == ExitCode.OK, done.err
     assert json.loads(done.out)["encoded"] == 48
+
+
+@pytest.mark.slow
+def test_of_two_commands_at_once_one_commits_and_one_conflicts(
+    photo: Pixels, tmp_path: Path
+) -> None:
+    for side in ("left", "right"):
+        (tmp_path / side).mkdir()
+        for number in range(20):
+            tile = np.roll(photo, 7 * number + (side == "left"), axis=1)[:32, :48]
+            Image.fromarray(tile).save(tmp_path / side / f"{side}-{number}.bmp")
+    executable = Path(sys.executable).with_name("glassplate")
+    slow = ["--codec", "mischief", "--plugin", "mischief", "--codec-option", "seconds=0.3"]
+    env = {"PYTHONPATH": f"{ROOT}:{ROOT / 'tests' / 'support'}"}
+    arguments = {side: ["compress", side, "a", *slow, "--json"] for side in ("left", "right")}
+    racing = {
+        side: subprocess.Popen(
+            [executable, *arguments[side]],
+            cwd=tmp_path,
+            env=os.environ | env,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        for side in arguments
+    }
+    ended = {side: (*run.communicate(timeout=120), run.returncode) for side, run in racing.items()}
+    winner, loser = sorted(ended, key=lambda side: ended[side][2])
+    assert [ended[winner][2], ended[loser][2]] == [ExitCode.OK, ExitCode.CONFLICT], ended
+    assert json.loads(ended[winner][0])["encoded"] == 20
+    assert json.loads(ended[loser][1])["error"] == "commit-conflict"
+    assert ended[loser][0] == ""
+    names = open_archive(str(tmp_path / "a")).images().to_table(["name"])["name"].to_pylist()
+    assert sorted(names) == sorted(path.name for path in (tmp_path / winner).iterdir())
+    again = subprocess.run(
+        [executable, *arguments[loser]], cwd=tmp_path, env=os.environ | env, check=False
+    )
+    assert again.returncode == ExitCode.OK
+    assert open_archive(str(tmp_path / "a")).images().count_rows() == 40
 
 
 @pytest.mark.slow

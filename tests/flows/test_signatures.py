@@ -1,0 +1,42 @@
+"""The options of a run stand in three signatures: two commands and a flow. They stay the same."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from glassplate.flows.cli_compress import compress, plan
+from glassplate.flows.compress import compress_archive, flow_parameters
+from glassplate.flows.options import compress_config
+from glassplate.pipelines.config import CompressConfig
+
+IN_THE_PLURAL = {"codec_option": "codec_options", "plugin": "plugins", "verify": "verify_fraction"}
+OF_THE_TERMINAL = {"context", "as_json", "no_progress", "dry_run", "flow"}
+OF_THE_COMMIT = {"max_failures", "verify_fraction", "latents"}
+CONFIG = CompressConfig(source="photos", archive="archive")
+
+
+def defaults(function: Callable[..., Any]) -> dict[str, Any]:
+    """Parameter -> default, by the names of the flow, without what is about the terminal."""
+    parameters = inspect.signature(function).parameters.values()
+    named = {IN_THE_PLURAL.get(p.name, p.name): p.default for p in parameters}
+    return {name: value for name, value in named.items() if name not in OF_THE_TERMINAL}
+
+
+def test_command_and_flow_have_the_same_parameters() -> None:
+    assert defaults(compress).keys() == defaults(compress_archive.fn).keys()
+    assert flow_parameters(CONFIG).keys() == defaults(compress_archive.fn).keys()
+
+
+def test_a_plan_takes_what_decides_the_work() -> None:
+    assert defaults(plan).keys() == defaults(compress).keys() - OF_THE_COMMIT
+
+
+@pytest.mark.parametrize("function", [compress, plan, compress_archive.fn])
+def test_defaults_are_those_of_the_configuration(function: Callable[..., Any]) -> None:
+    given = defaults(function) | {"source": "photos", "archive": "archive"}
+    assert given["codec_options"] is given["plugins"] is None  # each caller makes them empty
+    assert compress_config(**given | {"codec_options": {}, "plugins": ()}) == CONFIG
