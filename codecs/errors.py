@@ -52,6 +52,12 @@ class WeightsError(GlassplateError):
     code = "bad-weights"
 
 
+class StoppedError(GlassplateError):
+    """A run was asked to stop and left a checkpoint."""
+
+    code = "interrupted"
+
+
 class UnsupportedImageError(GlassplateError):
     """A codec cannot hold this picture faithfully (size, mode, depth)."""
 

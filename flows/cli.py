@@ -14,7 +14,14 @@ import typer
 from typer.core import TyperGroup
 
 from glassplate.codecs.errors import ConfigError, GlassplateError
-from glassplate.flows import cli_compress, cli_evaluate, cli_query, cli_report, cli_restore
+from glassplate.flows import (
+    cli_compress,
+    cli_evaluate,
+    cli_query,
+    cli_report,
+    cli_restore,
+    cli_train,
+)
 from glassplate.flows.exit_codes import MEANING, ExitCode, exit_code_of
 from glassplate.flows.options import output_of
 from glassplate.flows.output import Output
@@ -86,6 +93,7 @@ app.command()(cli_report.codecs)
 app.command()(cli_report.report)
 app.command()(cli_evaluate.evaluate)
 app.command()(cli_report.sample)
+app.add_typer(cli_train.app)
 
 
 def main() -> None:

@@ -38,6 +38,7 @@ _BY_ERROR_CODE = {
     "unknown-codec": ExitCode.USAGE,
     "device-missing": ExitCode.USAGE,
     "bad-weights": ExitCode.USAGE,
+    "bad-input": ExitCode.USAGE,
     "bad-source": ExitCode.USAGE,
     "bad-archive": ExitCode.USAGE,
     "not-an-image": ExitCode.USAGE,
@@ -48,6 +49,7 @@ _BY_ERROR_CODE = {
     "bad-manifest": ExitCode.DAMAGED,
     "shard-damaged": ExitCode.DAMAGED,
     "bitstream-damaged": ExitCode.DAMAGED,
+    "interrupted": ExitCode.INTERRUPTED,
     "not-found": ExitCode.NOT_FOUND,
 }
 

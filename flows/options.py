@@ -20,6 +20,7 @@ from glassplate.flows.output import Output
 if TYPE_CHECKING:
     from pydantic import ValidationError
 
+    from glassplate.codecs.training.config import TrainConfig
     from glassplate.pipelines.config import CompressConfig
     from glassplate.pipelines.evaluate import EvaluateConfig
 
@@ -106,6 +107,15 @@ def evaluate_config(**fields: Any) -> EvaluateConfig:
     from glassplate.pipelines.evaluate import EvaluateConfig
 
     return _validated(EvaluateConfig, fields)
+
+
+def train_config(**fields: Any) -> TrainConfig:
+    """The options of a training run. Raises ConfigError naming the option, DeviceError."""
+    from glassplate.codecs.training.config import TrainConfig
+
+    if fields.get("minutes") is None and fields.get("steps") is None:
+        raise ConfigError("say how long to train", "For example --minutes 60.", "--minutes")
+    return _validated(TrainConfig, fields)
 
 
 def _validated(model: type[Model], fields: dict[str, Any]) -> Model:

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable
 from pathlib import Path
 
 import torch
 
-from glassplate.codecs.errors import ConfigError
+from glassplate.codecs.errors import ConfigError, StoppedError, WeightsError
 from glassplate.codecs.hyperprior.calibrate import calibrate
 from glassplate.codecs.hyperprior.model import SIZES, Hyperprior
 from glassplate.codecs.hyperprior.task import HyperpriorTask
-from glassplate.codecs.hyperprior.weights import HALF_FROM, INTEGERS, save
+from glassplate.codecs.hyperprior.weights import HALF_FROM, INTEGERS, find, load, save
+from glassplate.codecs.training.callbacks import SILENT, Callbacks
 from glassplate.codecs.training.card import model_card
 from glassplate.codecs.training.config import TrainConfig
 from glassplate.codecs.training.data import CropStore
@@ -21,21 +21,36 @@ from glassplate.codecs.training.loop import train
 CALIBRATION_CROPS = 330
 
 
-def train_hyperprior(config: TrainConfig, stop: Callable[[], bool] = lambda: False) -> Path:
+def train_hyperprior(config: TrainConfig, callbacks: Callbacks = SILENT) -> Path:
     """Train, or go on training, and write weights and card into `config.out`.
 
     The folder can then be given to the codec as its weights. Raises ConfigError for an unknown
-    size, InputError if there are no pictures, WeightsError for unsound weights to start from.
+    size, InputError if there are no pictures, WeightsError for unsound weights to start from,
+    StoppedError if it was stopped.
     """
     if config.size not in SIZES:
-        raise ConfigError(f"no size {config.size!r}", f"Known: {', '.join(SIZES)}.")
-    task = HyperpriorTask(SIZES[config.size], config.half, config.start)
-    model, records = train(task, config, stop)
+        raise ConfigError(f"no size {config.size!r}", f"Known: {', '.join(SIZES)}.", "--size")
+    task = HyperpriorTask(SIZES[config.size], config.half, _start(config))
+    model, records = train(task, config, callbacks.stop)
+    if callbacks.stop():
+        raise StoppedError(f"stopped at step {records[-1]['step']}", "Run the same again to go on.")
     assert isinstance(model, Hyperprior)
     path = config.out / f"hyperprior-{config.size}.safetensors"
     sha256 = export(model, CropStore.build(config.source, config.out / "crops"), path)
     parameters = sum(parameter.numel() for parameter in model.parameters())
     path.with_suffix(".md").write_text(model_card(path.stem, sha256, parameters, config, records))
+    return path
+
+
+def _start(config: TrainConfig) -> Path | None:
+    """The weight file to start from. Raises WeightsError if it is unsound, or of another size."""
+    if config.start is None:
+        return None
+    path = find(None if config.start == "shipped" else config.start, config.size)
+    if load(path).model.config != SIZES[config.size]:
+        raise WeightsError(
+            f"are not weights of size {config.size!r}", "Give the --size that they have.", str(path)
+        )
     return path
 
 

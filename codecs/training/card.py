@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 from glassplate.codecs.training.config import TrainConfig
@@ -10,7 +11,7 @@ _CARD = """# {name}
 
 - Weight file: `{name}.safetensors`, sha256 `{sha256}`
 - Parameters: {parameters:,}
-- Trained by: `python -m glassplate.codecs.training`, size {size}{start}
+- Trained by: `glassplate train {kind} --size {size}{start}`
 - Pictures: {pictures} crops from {source}; {licence}
 - Training: {steps:,} steps in {minutes:.0f} minutes on {device}, batches of {batch} x {crop}x{crop}
 - For: photographs, 8-bit RGB or grey. Not for: scans of text, masks, anything that has to be exact
@@ -43,10 +44,11 @@ def model_card(
         name=name,
         sha256=sha256,
         parameters=parameters,
+        kind=config.kind,
         size=config.size,
-        start=f", starting from {config.start.name}" if config.start else "",
+        start=f" --start {Path(config.start).name}" if config.start else "",
         pictures=last["pictures"],
-        source=config.source.name,
+        source=config.source.rstrip("/").rpartition("/")[2],
         licence=config.licence or "licence not stated",
         steps=last["step"],
         minutes=last["minutes"],

@@ -3,38 +3,59 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
-from glassplate.codecs.base import Device
+from glassplate.codecs.base import Device, resolve_device
+
+BATCH = {"cpu": 16, "cuda": 64}
+"""Crops a step: what two cores do in half a second, and what keeps a GPU busy."""
+LEARNING_RATE = 8e-4
+TUNING_RATE = 2e-4
+"""From trained weights: a high rate would first undo what they know."""
+
+
+def _absolute(url: str) -> str:
+    return url if "://" in url else str(Path(url).absolute())
+
+
+Url = Annotated[str, BeforeValidator(str), AfterValidator(_absolute)]
+"""An fsspec URL, or an absolute path: a run is resumed from anywhere."""
 
 
 class TrainConfig(BaseModel):
     """Options shared by every model that is trained here.
 
-    source: A directory, tar or Parquet file of pictures.
-    out: Where checkpoints, the log of metrics and the exported weights go.
-    start: Weights to fine-tune; None: start from a block transform.
+    kind: See `registry.TRAINERS`. size: Of the model, as its trainer names them.
+    source: Pictures: a directory, a glob, tar or Parquet files; any fsspec URL.
+    out: Local folder for crops, checkpoint, the log of metrics and the exported weights.
+    start: Weights to fine-tune, a file or its folder; None: start from a block transform.
     licence: Of the pictures, for the model card.
+    max_crops: Kept of the source at most, sampled evenly; each is up to 0.8 MB on disk.
     steps, minutes: Whichever is reached first ends the run.
     batch, crop: Pixels per step are batch * crop^2, also in the late part, which has larger crops.
+        Without a batch: as suits the device.
     late_from: Share of the run after which crops are `late_crop` wide and symbols are rounded.
+    learning_rate: Of the peak. Without one: high for a fresh model, lower for fine-tuning.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    source: Path
+    kind: str = "hyperprior"
+    source: Url
     out: Path
     size: str = "small"
-    start: Path | None = None
+    start: Literal["shipped"] | Path | None = None
     licence: str = ""
+    max_crops: int = Field(default=10_000, ge=64)
     steps: int | None = Field(default=None, gt=0)
     minutes: float | None = Field(default=None, gt=0)
-    batch: int = Field(default=16, gt=0)
+    batch: int = Field(default=BATCH["cpu"], gt=0)
     crop: int = Field(default=128, gt=0, multiple_of=64)
     late_crop: int = Field(default=256, gt=0, multiple_of=64)
     late_from: float = Field(default=0.75, ge=0, le=1)
-    learning_rate: float = Field(default=8e-4, gt=0)
+    learning_rate: float = Field(default=LEARNING_RATE, gt=0)
     clip: float = Field(default=1.0, gt=0)
     average: float = Field(default=0.999, ge=0, lt=1)
     half: bool = True
@@ -42,3 +63,14 @@ class TrainConfig(BaseModel):
     seed: int = 0
     checkpoint_minutes: float = Field(default=3, gt=0)
     validate_minutes: float = Field(default=5, gt=0)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _suit(cls, fields: dict[str, Any]) -> dict[str, Any]:
+        """Defaults that depend on other options. Raises DeviceError."""
+        given = {name: value for name, value in fields.items() if value is not None}
+        if "batch" not in given:
+            given["batch"] = BATCH[resolve_device(given.get("device", "auto"))]
+        if "learning_rate" not in given:
+            given["learning_rate"] = TUNING_RATE if "start" in given else LEARNING_RATE
+        return given

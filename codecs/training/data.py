@@ -66,12 +66,13 @@ class CropStore:
     names: list[str]
 
     @classmethod
-    def build(cls, source: Path, folder: Path, size: int = 512, per_picture: int = 8) -> CropStore:
+    def build(cls, url: str, folder: Path, size: int = 512, per_picture: int = 8) -> CropStore:
         """Cut the pictures of a source into crops, once; a later call opens what is there.
 
         Pictures smaller than a crop, and files that are none, are left out and logged.
         Raises InputError if nothing is left.
         """
+        source = Path(url)
         key = hashlib.sha256(f"{source.resolve()} {size} {per_picture}".encode()).hexdigest()[:16]
         array, index = folder / f"{key}.npy", folder / f"{key}.json"
         if not index.exists():

@@ -1,0 +1,55 @@
+"""What can be trained, by kind. Modules are imported on first use, so that help costs nothing."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+from glassplate.codecs.errors import ConfigError
+from glassplate.codecs.training.callbacks import SILENT, Callbacks
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from glassplate.codecs.training.config import TrainConfig
+
+
+@dataclass(frozen=True)
+class Trainer:
+    """How a kind of model is trained.
+
+    target: 'module:function'. The function is called with a TrainConfig and Callbacks, trains or
+        goes on training in `config.out`, writes weights and model card there, and returns the
+        weight file. summary: A line for people, with the sizes that there are.
+    """
+
+    target: str
+    summary: str
+
+    def __call__(self, config: TrainConfig, callbacks: Callbacks = SILENT) -> Path:
+        """Raises what the trainer raises."""
+        module, function = self.target.split(":")
+        train: Any = getattr(import_module(module), function)
+        weights: Path = train(config, callbacks)
+        return weights
+
+
+TRAINERS: dict[str, Trainer] = {
+    "hyperprior": Trainer(
+        "glassplate.codecs.hyperprior.train:train_hyperprior",
+        "The learned codec; size small for a CPU and some hours, or base for a GPU.",
+    ),
+}
+
+
+def train_model(config: TrainConfig, callbacks: Callbacks = SILENT) -> Path:
+    """Train what the configuration says; returns the weight file.
+
+    Raises ConfigError for an unknown kind or size, or for options that contradict the checkpoint;
+    InputError if there are no pictures; WeightsError for unsound weights to start from;
+    StoppedError when it was stopped.
+    """
+    if config.kind not in TRAINERS:
+        raise ConfigError(f"nothing named {config.kind!r}", f"Known: {', '.join(TRAINERS)}.")
+    return TRAINERS[config.kind](config, callbacks)
