@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from glassplate.codecs.base import Encoded, Pixels, Target, colour
 from glassplate.codecs.errors import TargetMissedError
@@ -58,14 +58,15 @@ def encode_all_to_target(
             decoded = decode([trial.bitstream for trial in trials])
         for search, trial, pixels in zip(active, trials, decoded, strict=True):
             search.take(trial, _meets(target, search.image, trial, pixels))
-    return [search.best(target) for search in searches]
+    return [search.found(target) for search in searches]
 
 
 @dataclass
 class _Search:
-    """Bisection over whole-numbered qualities for one picture; `met` are the trials on target.
+    """Bisection over whole-numbered qualities for one picture.
 
     rising: higher qualities meet the target more easily than lower ones, or the reverse.
+    best: of the trials that met the target, the smallest if rising, else the one of best quality.
     """
 
     place: int
@@ -73,7 +74,7 @@ class _Search:
     rising: bool
     low: int = 0
     high: int = 100
-    met: list[Encoded] = field(default_factory=list)
+    best: Encoded | None = None
 
     @property
     def quality(self) -> int:
@@ -82,22 +83,23 @@ class _Search:
 
     def take(self, trial: Encoded, met: bool) -> None:
         """Note a trial at `quality`, and halve what is left to search."""
-        if met:
-            self.met.append(trial)
+        if met and (self.best is None or self._is_better(trial, self.best)):
+            self.best = trial
         if met == self.rising:
             self.high = self.quality - 1
         else:
             self.low = self.quality + 1
 
-    def best(self, target: Target) -> Encoded:
-        """The trial that met the target most cheaply. Raises TargetMissedError."""
-        if not self.met:
+    def _is_better(self, a: Encoded, b: Encoded) -> bool:
+        return len(a.bitstream) < len(b.bitstream) if self.rising else a.quality > b.quality
+
+    def found(self, target: Target) -> Encoded:
+        """The best. Raises TargetMissedError if no trial met the target."""
+        if self.best is None:
             raise TargetMissedError(
                 f"no quality setting reaches {target}", "Choose a less strict target."
             )
-        if self.rising:
-            return min(self.met, key=lambda trial: len(trial.bitstream))
-        return max(self.met, key=lambda trial: trial.quality)
+        return self.best
 
 
 def _meets(target: Target, image: Pixels, trial: Encoded, decoded: Pixels | None) -> bool:

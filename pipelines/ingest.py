@@ -50,14 +50,13 @@ _REASONS = {
     "CMYK": "cmyk",
     "F": "float",
     "I": "16-bit",
-    "LA": "alpha",
     "La": "alpha",
     "PA": "palette-alpha",
-    "RGBA": "alpha",
     "RGBa": "alpha",
     "RGBX": "alpha",
 }
 _SAMPLE_FORMAT, _BITS_PER_SAMPLE, _SUB_IFDS, _ORIENTATION = 339, 258, 330, 274
+_EXTRA_SAMPLES, _STRAIGHT_ALPHA = 338, 2
 _FLOAT_SAMPLES = 3
 _DESCRIPTIVE_TAGS = {270, 271, 272, 282, 283, 296, 305, 306, 315, 316, 33432, 33723, 34665, 34853}
 
@@ -66,7 +65,8 @@ _DESCRIPTIVE_TAGS = {270, 271, 272, 282, 283, 296, 305, 306, 315, 316, 33432, 33
 class Picture:
     """One source picture.
 
-    pixels: upright, (height, width, 1 or 3) uint8; None if a pixel codec cannot hold the picture.
+    pixels: upright, (height, width, 1 to 4) uint8, with straight alpha if the channels are 2 or 4;
+        None if a pixel codec cannot hold the picture.
     keep_reason: why it is kept bit-exactly, if pixels is None.
     format, mode: of the source, as Pillow names them. width, height: upright, None if unknown.
     orientation: of the source, 1-8; applied to the pixels, and reset to 1 in exif and xmp.
@@ -166,13 +166,15 @@ def _keep_reason(image: Image.Image, data: bytes, label: str, tags: dict[int, An
         return "16-bit"
     if "transparency" in image.info:
         return "palette-alpha" if image.mode == "P" else "alpha"
-    if image.mode in ("L", "RGB", "P"):
+    if set(_numbers(tags.get(_EXTRA_SAMPLES))) - {_STRAIGHT_ALPHA}:
+        return "alpha"
+    if image.mode in ("L", "LA", "P", "RGB", "RGBA"):
         return None
     return _REASONS.get(image.mode, "colour-space")
 
 
 def _pixels(image: Image.Image) -> Pixels:
-    """(H, W, 1 or 3) uint8 of an opaque grey, RGB or palette image."""
+    """(H, W, C) uint8 of a grey, RGB or opaque palette image, as `Picture` says."""
     pixels = np.array(image.convert("RGB") if image.mode == "P" else image)
     return pixels[:, :, None] if pixels.ndim == 2 else pixels
 

@@ -15,7 +15,7 @@ import torch
 from PIL import Image
 
 from glassplate.codecs import Codec, Pixels, Target
-from glassplate.codecs.base import Device
+from glassplate.codecs.base import Device, colour
 from glassplate.codecs.errors import BitstreamError, EncodeError, UnsupportedImageError
 from glassplate.codecs.metrics import ms_ssim, psnr
 from glassplate.pipelines.bd_rate import EXTRA
@@ -68,7 +68,7 @@ class Point:
 
 
 def load_pixels(ref: SourceRef, max_pixels: int) -> Pixels:
-    """Upright pixels of a source file. Raises InputError, UnsupportedImageError (alpha, 16 bit)."""
+    """Upright pixels of a source file. Raises InputError, UnsupportedImageError (16 bit, CMYK)."""
     picture = ingest(read_source(ref), ref.name, max_pixels)
     if picture.pixels is None:
         raise UnsupportedImageError(str(picture.keep_reason), subject=ref.name)
@@ -88,6 +88,7 @@ def measure(setting: Setting, quality: float, picture: Subject) -> Point:
     except (EncodeError, BitstreamError) as error:
         where = f"{picture.name}, {setting.choice} at quality {quality:g}"
         raise type(error)(error.cause, error.fix, where) from error
+    pixels, decoded = colour(pixels), colour(decoded)
     with _one_thread():
         similarity = ms_ssim(pixels, decoded)
     return Point(

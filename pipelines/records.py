@@ -6,6 +6,7 @@ import sys
 from dataclasses import dataclass, replace
 
 from glassplate.codecs import Pixels
+from glassplate.codecs.base import colour
 from glassplate.codecs.embedding import embedding
 from glassplate.pipelines.archive.schema import BitstreamRow, ImageRow, LatentRow
 from glassplate.pipelines.config import CompressConfig
@@ -119,7 +120,7 @@ def _stored_row(
 
 
 def _latent_row(image_id: str, stored: Stored, pixels: Pixels) -> LatentRow:
-    vector = [float(value) for value in embedding(pixels)]
+    vector = [float(value) for value in embedding(colour(pixels))]
     latent = stored.latent
     if latent is None:
         return LatentRow(image_id, vector)

@@ -17,6 +17,7 @@ import numpy as np
 import numpy.typing as npt
 
 from glassplate.codecs import CodecSpec, Encoded, FileCodec, get_codec
+from glassplate.codecs.base import colour, has_alpha
 from glassplate.codecs.errors import (
     BitstreamError,
     EncodeError,
@@ -89,7 +90,9 @@ class Tiers:
         if isinstance(self.codec, FileCodec):
             return None
         height, width, channels = picture.pixels.shape
-        return UnsupportedImageError.code if self.codec.refuses(width, height, channels) else None
+        if not self.codec.refuses(width, height, channels):
+            return None
+        return "alpha" if has_alpha(picture.pixels) else UnsupportedImageError.code
 
     def store_file(self, original: Original, reason: str | None) -> Stored:
         """Store the bytes, by the first tier that holds them. Raises EncodeError if none does."""
@@ -144,8 +147,10 @@ class Tiers:
         if decoded is not None:
             if picture.pixels is None or decoded.shape != picture.pixels.shape:
                 raise BitstreamError("a picture of another shape came back")
-            quality = psnr(picture.pixels, decoded)
-            similarity = ms_ssim(picture.pixels, decoded)
+            if has_alpha(decoded) and (decoded[..., -1] != picture.pixels[..., -1]).any():
+                raise BitstreamError("another alpha came back than was stored")
+            quality = psnr(colour(picture.pixels), colour(decoded))
+            similarity = ms_ssim(colour(picture.pixels), colour(decoded))
         if reason := self._shortfall(original, stream, quality, similarity):
             return self.store_file(original, reason)
         return Stored(

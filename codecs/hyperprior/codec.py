@@ -17,10 +17,13 @@ from glassplate.codecs.base import (
     Pixels,
     Region,
     Target,
+    colour,
+    has_alpha,
     resolve_device,
 )
-from glassplate.codecs.bitstream import MAX_SIDE, Header, pack, unpack_own
+from glassplate.codecs.bitstream import MAX_SIDE, Header, Tile, pack, unpack_own
 from glassplate.codecs.errors import BitstreamError, UnsupportedImageError
+from glassplate.codecs.hyperprior.alpha import encode_alpha
 from glassplate.codecs.hyperprior.blocks import QUALITY_STEPS
 from glassplate.codecs.hyperprior.decoder import PictureDecoder, decode_pictures
 from glassplate.codecs.hyperprior.encoder import EncodedPicture, encode_pictures
@@ -29,7 +32,7 @@ from glassplate.codecs.hyperprior.model import Z_STRIDE
 from glassplate.codecs.hyperprior.runtime import Runtime
 from glassplate.codecs.hyperprior.tiles import Grid
 from glassplate.codecs.hyperprior.weights import find, load
-from glassplate.codecs.search import encode_to_target
+from glassplate.codecs.search import encode_all_to_target
 
 
 class HyperpriorConfig(BaseModel):
@@ -51,7 +54,7 @@ class HyperpriorCodec:
     """Learned transform coding: one set of weights for every rate, tiles, exact parsing.
 
     Each tile's stream stands alone; the transforms see a halo of neighbouring tiles, so there are
-    no seams. Quality is continuous, in tenths from 0 to 100.
+    no seams. Quality is continuous, in tenths from 0 to 100. Alpha is lossless.
     """
 
     Config: ClassVar[type[BaseModel]] = HyperpriorConfig
@@ -83,23 +86,32 @@ class HyperpriorCodec:
         )
 
     def refuses(self, width: int, height: int, channels: int) -> str | None:
-        """Anything but 8-bit grey or RGB, or a side that the container cannot declare."""
-        if channels not in (1, 3):
-            return f"has {channels} channels, not 1 or 3"
+        """Anything but 8-bit grey or RGB, with or without alpha, or a side over the container's."""
+        if not 1 <= channels <= 4:
+            return f"has {channels} channels, not 1 to 4"
         if max(width, height) > MAX_SIDE:
             return f"a side is over {MAX_SIDE} pixels"
         return None
 
     def encode(self, images: Sequence[Pixels], target: Target) -> list[Encoded]:
-        """Pictures of any sizes; a target other than a quality is searched for one by one."""
+        """Pictures of any sizes; a target other than a quality is searched for each."""
         for image in images:
             height, width, channels = image.shape
             if reason := self.refuses(width, height, channels):
                 raise UnsupportedImageError(reason, f"Use another codec than {self.name}.")
-        if target.psnr is None and target.max_bpp is None:
-            quality = self.default_quality if target.quality is None else target.quality
-            return self._encode_at(images, quality)
-        return [self._search(image, target) for image in images]
+        colours = [colour(image) for image in images]
+        alphas = [self._alpha(image) for image in images]
+
+        def encode_at(places: Sequence[int], qualities: Sequence[float]) -> list[Encoded]:
+            tenths = [round(quality * QUALITY_STEPS / 100) for quality in qualities]
+            pictures = [colours[place] for place in places]
+            done = encode_pictures(self.runtime, pictures, tenths, self.config.tile_size)
+            return [
+                self._pack(images[place].shape, alphas[place], picture, quality)
+                for place, picture, quality in zip(places, done, tenths, strict=True)
+            ]
+
+        return encode_all_to_target(encode_at, self.decode, images, target, self.default_quality)
 
     def decode(self, bitstreams: Sequence[bytes], region: Region | None = None) -> list[Pixels]:
         """Whole pictures, or the same region of each, from the tiles that it needs."""
@@ -114,7 +126,7 @@ class HyperpriorCodec:
             self.refuses(header.width, header.height, header.channels)
             or min(header.width, header.height) == 0
             or header.tile_size != self.config.tile_size
-            or len(container) != len(grid)
+            or len(container) != len(grid) * (2 if header.channels in (2, 4) else 1)
             or len(header.params) != 2
         ):
             raise BitstreamError(
@@ -125,22 +137,15 @@ class HyperpriorCodec:
             raise BitstreamError(f"declares quality {quality / 10}, over 100", subject="header")
         return PictureDecoder(self.runtime, container, quality, region)
 
-    def _search(self, image: Pixels, target: Target) -> Encoded:
-        return encode_to_target(
-            lambda quality: self._encode_at([image], quality)[0],
-            lambda data: self.decode([data])[0],
-            image,
-            target,
-            self.default_quality,
-        )
+    def _alpha(self, image: Pixels) -> list[Tile]:
+        if not has_alpha(image):
+            return []
+        return encode_alpha(image, Grid(image.shape[1], image.shape[0], self.config.tile_size))
 
-    def _encode_at(self, images: Sequence[Pixels], quality: float) -> list[Encoded]:
-        tenths = round(quality * QUALITY_STEPS / 100)
-        done = encode_pictures(self.runtime, images, tenths, self.config.tile_size)
-        return [self._pack(i, picture, tenths) for i, picture in zip(images, done, strict=True)]
-
-    def _pack(self, image: Pixels, picture: EncodedPicture, tenths: int) -> Encoded:
-        height, width, channels = image.shape
+    def _pack(
+        self, shape: tuple[int, ...], alpha: Sequence[Tile], picture: EncodedPicture, tenths: int
+    ) -> Encoded:
+        height, width, channels = shape
         header = Header(
             codec=self.name,
             fingerprint=self.spec.short_fingerprint,
@@ -150,4 +155,5 @@ class HyperpriorCodec:
             tile_size=self.config.tile_size,
             params=struct.pack("<H", tenths),
         )
-        return Encoded(pack(header, picture.tiles), tenths * 100 / QUALITY_STEPS, picture.latent)
+        bitstream = pack(header, [*picture.tiles, *alpha])
+        return Encoded(bitstream, tenths * 100 / QUALITY_STEPS, picture.latent)

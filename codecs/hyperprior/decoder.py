@@ -12,6 +12,7 @@ from torch import Tensor
 from glassplate.codecs.base import Pixels, Region
 from glassplate.codecs.bitstream import Container
 from glassplate.codecs.errors import BitstreamError
+from glassplate.codecs.hyperprior.alpha import decode_alpha
 from glassplate.codecs.hyperprior.entropy import TileSymbols
 from glassplate.codecs.hyperprior.latents import decode_tile
 from glassplate.codecs.hyperprior.model import Y_STRIDE
@@ -39,7 +40,8 @@ class PictureDecoder:
         for tile in self.grid.touching(self.grid.grown(self.wanted, runtime.synthesis_halo)):
             container.payload(tile)
         pixels = self.wanted.scaled(Y_STRIDE)
-        self.out = np.empty((pixels.height, pixels.width, header.channels), np.uint8)
+        colours = 1 if header.channels < 3 else 3
+        self.out = np.empty((pixels.height, pixels.width, colours), np.uint8)
 
     def parts(self) -> Iterator[Rect]:
         """What the wanted rectangle takes of each tile."""
@@ -68,17 +70,20 @@ class PictureDecoder:
         rows, columns = part.within(self.window(part))
         rows, columns = _pixels(rows), _pixels(columns)
         x = x[:, rows, columns]
-        if self.container.header.channels == 1:
+        if self.out.shape[2] == 1:
             x = x.mean(0, keepdim=True)
         rows, columns = part.within(self.wanted)
         out = self.out[_pixels(rows), _pixels(columns)]
         out[:] = x.round().to(torch.uint8).permute(1, 2, 0).numpy()
 
     def picture(self) -> Pixels:
-        """The region, once every part is placed."""
+        """The region, once every part is placed, with its alpha. Raises BitstreamError."""
         top = self.region.y - self.wanted.top * Y_STRIDE
         left = self.region.x - self.wanted.left * Y_STRIDE
         part = self.out[top : top + self.region.height, left : left + self.region.width]
+        if self.container.header.channels in (2, 4):
+            alpha = decode_alpha(self.container, self.grid, self.region)
+            return np.concatenate([part, alpha[..., None]], axis=2)
         return np.ascontiguousarray(part)
 
     def symbols(self, tile: int) -> TileSymbols:

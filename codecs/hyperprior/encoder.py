@@ -36,9 +36,9 @@ class EncodedPicture:
 
 @torch.inference_mode()
 def encode_pictures(
-    runtime: Runtime, images: Sequence[Pixels], quality: int, tile_size: int
+    runtime: Runtime, images: Sequence[Pixels], qualities: Sequence[int], tile_size: int
 ) -> list[EncodedPicture]:
-    """Encode pictures of any sizes at one quality, in tenths."""
+    """Encode (H, W, 1 or 3) pictures of any sizes, each at its quality in tenths."""
     grids = [Grid(image.shape[1], image.shape[0], tile_size) for image in images]
     channels = runtime.model.config.y
     done = [
@@ -53,17 +53,18 @@ def encode_pictures(
         for picture, grid in enumerate(grids)
         for tile in range(len(grid))
     ]
-    level = torch.tensor([quality], device=runtime.device)
-    inverse_gain = runtime.model.inverse_gain(level)[0].cpu().numpy()
+    level = torch.tensor(qualities, device=runtime.device)
+    inverse_gains = runtime.model.inverse_gain(level).cpu().numpy()
     for batch in batches(jobs, lambda job: job.window, runtime.device):
         x = torch.stack([window_pixels(images[job.picture], job.window) for job in batch])
-        y = runtime.analyse(x, [quality] * len(batch))
+        y = runtime.analyse(x, [qualities[job.picture] for job in batch])
         for number, job in enumerate(batch):
             rows, columns = job.rect.within(job.window)
-            tile, latent = _encode_tile(runtime, y[number : number + 1, :, rows, columns], quality)
+            part = y[number : number + 1, :, rows, columns]
+            tile, latent = _encode_tile(runtime, part, qualities[job.picture])
             done[job.picture].tiles[job.tile] = tile
             rows, columns = job.rect.within(grids[job.picture].whole)
-            done[job.picture].latent[:, rows, columns] = latent * inverse_gain
+            done[job.picture].latent[:, rows, columns] = latent * inverse_gains[job.picture]
     return done
 
 

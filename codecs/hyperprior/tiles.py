@@ -76,6 +76,15 @@ class Grid:
             self.whole
         )
 
+    def pixels(self, index: int) -> tuple[slice, slice]:
+        """The rows and columns of the picture, in pixels, that a tile covers."""
+        row, column = divmod(index, self.columns)
+        top, left = row * self.tile, column * self.tile
+        return (
+            slice(top, min(top + self.tile, self.height)),
+            slice(left, min(left + self.tile, self.width)),
+        )
+
     def grown(self, rect: Rect, halo: int) -> Rect:
         """A rectangle and its neighbourhood, as far as the picture goes."""
         wide = Rect(rect.top - halo, rect.left - halo, rect.bottom + halo, rect.right + halo)

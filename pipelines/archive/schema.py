@@ -49,7 +49,7 @@ IMAGES = _schema(
         _field("source_bytes", pa.int64(), "size of the source file"),
         _field("stored_bytes", pa.int64(), "bitstream and metadata as stored"),
         _field("bpp", pa.float32(), "8 x bitstream bytes / (width x height), container included"),
-        _field("psnr", pa.float32(), "dB, decoded against source, all channels; inf if equal"),
+        _field("psnr", pa.float32(), "dB, decoded against source, colours; inf if equal"),
         _field("ms_ssim", pa.float32(), "MS-SSIM of the decoded picture; null below 161 pixels"),
         _field("verified", pa.bool_(), "decoded again and measured before the commit"),
         _field("error_stage", pa.string(), "list | read | decode | encode | verify"),

@@ -22,6 +22,7 @@ from glassplate.codecs import (
     codec_names,
     get_codec,
 )
+from glassplate.codecs.base import colour
 from glassplate.codecs.bitstream import Header, Tile, pack, unpack
 from glassplate.codecs.errors import (
     BitstreamError,
@@ -162,10 +163,29 @@ def test_what_it_refuses_it_does_not_encode(name: str) -> None:
     codec = _pixel_codec(name)
     assert codec.refuses(640, 480, 3) is None
     assert codec.refuses(640, 480, 1) is None
-    assert codec.refuses(640, 480, 4) is not None
+    assert codec.refuses(640, 480, 5) is not None
     assert codec.refuses(1 << 21, 1, 3) is not None
     with pytest.raises(UnsupportedImageError):
-        codec.encode([np.zeros((8, 8, 4), np.uint8)], Target())
+        codec.encode([np.zeros((8, 8, 5), np.uint8)], Target())
+
+
+@pytest.mark.parametrize("channels", [2, 4])
+@pytest.mark.parametrize("name", PIXEL_CODECS)
+def test_alpha_is_refused_or_lossless(photo: Pixels, name: str, channels: int) -> None:
+    codec = _pixel_codec(name)
+    image = photo[100:170, 100:180, [0, 1, 2, 0][:channels]].copy()
+    image[..., -1] = np.add.outer(np.arange(70), np.arange(80))
+    if codec.refuses(80, 70, channels):
+        with pytest.raises(UnsupportedImageError):
+            codec.encode([image], Target())
+        return
+    (encoded,) = codec.encode([image], Target(quality=30))
+    (decoded,) = codec.decode([encoded.bitstream])
+    (part,) = codec.decode([encoded.bitstream], Region(x=30, y=20, width=25, height=40))
+    np.testing.assert_array_equal(decoded[..., -1], image[..., -1])
+    np.testing.assert_array_equal(part[..., -1], image[20:60, 30:55, -1])
+    assert decoded.shape == image.shape
+    assert psnr(colour(image), colour(decoded)) > 18
 
 
 @pytest.mark.parametrize("name", codec_names())

@@ -46,6 +46,16 @@ def test_kept(odd: Odd) -> None:
     assert picture.keep_reason == odd.why
 
 
+@pytest.mark.parametrize("odd", list(odd_inputs.alphas()), ids=named)
+def test_alpha_is_a_channel(odd: Odd) -> None:
+    picture = read(odd)
+    assert picture.pixels is not None
+    assert picture.keep_reason is None
+    with Image.open(io.BytesIO(odd.data)) as image:
+        assert picture.pixels.shape == (64, 96, 2 if image.mode == "LA" else 4)
+        assert np.array_equal(picture.pixels, np.asarray(image))
+
+
 @pytest.mark.parametrize("odd", list(odd_inputs.encodable()), ids=named)
 def test_encodable(odd: Odd) -> None:
     picture = read(odd)

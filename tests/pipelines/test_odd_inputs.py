@@ -16,7 +16,7 @@ from glassplate.pipelines.config import CompressConfig
 from glassplate.pipelines.run import compress
 
 DAMAGED = list(odd_inputs.damaged())
-KEPT = list(odd_inputs.kept())
+KEPT = [*odd_inputs.kept(), *odd_inputs.alphas()]
 ENCODABLE = list(odd_inputs.encodable())
 TINY = Odd("1x1.png", odd_inputs.save(odd_inputs.photo(1, 1), "PNG"), "kept", "not-smaller")
 EVERY = [*DAMAGED, *KEPT, *ENCODABLE, TINY]
@@ -41,6 +41,7 @@ def archive(tmp_path_factory: pytest.TempPathFactory) -> Archive:
     config = CompressConfig(
         source=str(source),
         archive=str(folder / "archive"),
+        codec="jxl",
         codec_options={"effort": 3},
         max_failures=0.5,
     )

@@ -112,6 +112,15 @@ def test_picture_that_does_not_come_back_is_a_failure(source: Path, configure: A
     assert {row["error_stage"] for row in rows_of(configure()).values()} == {"verify"}
 
 
+def test_alpha_has_to_come_back_exactly(tmp_path: Path, configure: Any) -> None:
+    source = tmp_path / "source"
+    source.mkdir()
+    odd_inputs.with_alpha().save(source / "alpha.tif")
+    result = compress(configure("blend"))
+    assert counts(result) == (0, 0, 0, 1)
+    assert "another alpha came back" in rows_of(configure())["alpha.tif"]["error_message"]
+
+
 def test_failure_gate_counts_new_inputs_only(source: Path, configure: Any) -> None:
     compress(configure())
     for number in range(3):

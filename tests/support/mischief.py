@@ -11,6 +11,8 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
+import numpy as np
+
 from glassplate.codecs import CodecSpec, Encoded, Pixels, Region, Target, register
 from glassplate.codecs.base import Device
 from glassplate.codecs.errors import EncodeError
@@ -45,12 +47,15 @@ class MischiefCodec(FakeCodec):
         images = super().decode(bitstreams, region)
         if self.mischief.do == "transpose":
             return [image.swapaxes(0, 1) for image in images]
+        if self.mischief.do == "blend":
+            return [np.dstack([image[..., :-1], image[..., -1] // 2]) for image in images]
         return images
 
     def _nothing(self, path: Path) -> None:
         pass
 
     _transpose = _nothing
+    _blend = _nothing
 
     def _raise(self, path: Path) -> None:
         raise ZeroDivisionError("mischief")

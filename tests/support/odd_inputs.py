@@ -101,8 +101,6 @@ def kept() -> Iterator[Odd]:
     deep = np.asarray(image.convert("L")).astype(np.uint16) * 257 + 3
     rgb16 = np.asarray(image).astype(">u2") * 257 + 3
     rows = b"".join(b"\0" + row.tobytes() for row in rgb16)
-    alpha = image.copy()
-    alpha.putalpha(Image.linear_gradient("L").resize(image.size))
     palette = image.quantize(64)
     yield Odd("cmyk.jpg", save(image.convert("CMYK"), "JPEG"), "kept", "cmyk")
     yield Odd("cmyk.tif", save(image.convert("CMYK"), "TIFF"), "kept", "cmyk")
@@ -113,9 +111,9 @@ def kept() -> Iterator[Odd]:
     yield Odd("16-bit.pgm", b"P5\n96 64\n65535\n" + deep.astype(">u2").tobytes(), "kept", "16-bit")
     grey = np.asarray(image.convert("L")).astype(np.float32) / 255
     yield Odd("float.tif", save(Image.fromarray(grey), "TIFF"), "kept", "float")
-    yield Odd("alpha.png", save(alpha, "PNG"), "kept", "alpha")
-    yield Odd("alpha.webp", save(alpha, "WEBP"), "kept", "alpha")
-    yield Odd("grey-alpha.png", save(alpha.convert("LA"), "PNG"), "kept", "alpha")
+    yield Odd(
+        "premultiplied.tif", save(with_alpha(), "TIFF", tiffinfo=premultiplied()), "kept", "alpha"
+    )
     yield Odd("rgb-key.png", save(image, "PNG", transparency=(0, 0, 0)), "kept", "alpha")
     yield Odd("palette.png", save(palette, "PNG", transparency=0), "kept", "palette-alpha")
     yield Odd("palette.gif", save(palette, "GIF", transparency=0), "kept", "palette-alpha")
@@ -130,6 +128,29 @@ def kept() -> Iterator[Odd]:
     yield Odd("photo.jxl", b"\xff\x0a" + bytes(40), "kept", "unsupported-format")
     heic = b"\0\0\0\x18ftypheic\0\0\0\0mif1heic" + bytes(40)
     yield Odd("photo.heic", heic, "kept", "unsupported-format")
+
+
+def with_alpha(width: int = 96, height: int = 64) -> Image.Image:
+    """A photograph that fades out, with its colours also where it cannot be seen."""
+    image = photo(width, height)
+    image.putalpha(Image.linear_gradient("L").resize(image.size))
+    return image
+
+
+def alphas() -> Iterator[Odd]:
+    """Straight alpha of 8 bits: pixels for the codecs that hold it, kept by the others."""
+    image = with_alpha()
+    yield Odd("alpha.png", save(image, "PNG"), "kept", "alpha")
+    yield Odd("alpha.webp", save(image, "WEBP", exact=True), "kept", "alpha")
+    yield Odd("alpha.tif", save(image, "TIFF"), "kept", "alpha")
+    yield Odd("grey-alpha.png", save(image.convert("LA"), "PNG"), "kept", "alpha")
+
+
+def premultiplied() -> TiffImagePlugin.ImageFileDirectory_v2:
+    """TIFF tags that call the fourth sample alpha that the colours have in them."""
+    tags = TiffImagePlugin.ImageFileDirectory_v2()
+    tags[338] = 1
+    return tags
 
 
 def camera_raw() -> bytes:

@@ -24,6 +24,16 @@ def levels_apart(a: Pixels, b: Pixels) -> int:
     return int(np.abs(a.astype(int) - b.astype(int)).max())
 
 
+def with_alpha(image: Pixels, seed: int = 0) -> Pixels:
+    """The picture with an alpha that is flat, smooth, and noisy by turns."""
+    height, width, _ = image.shape
+    alpha = np.add.outer(np.arange(height), np.arange(width)) % 256
+    alpha[height // 3 : height // 2] = 255
+    noisy = alpha[height // 2 :, width // 2 :]
+    noisy[:] = np.random.default_rng(seed).integers(0, 256, noisy.shape)
+    return np.dstack([image, alpha.astype(np.uint8)])
+
+
 @shared
 @given(
     width=st.integers(1, 140),
@@ -123,9 +133,42 @@ def test_grey_stays_grey(codec: HyperpriorCodec, small_photo: Pixels) -> None:
     assert abs(len(encoded.bitstream) - len(colour.bitstream)) < 8
 
 
+@shared
+@given(
+    width=st.integers(1, 140),
+    height=st.integers(1, 140),
+    channels=st.sampled_from([1, 3]),
+    x=st.integers(0, 139),
+    y=st.integers(0, 139),
+)
+def test_alpha_is_lossless_and_costs_the_colours_nothing(
+    codec: HyperpriorCodec, photo: Pixels, width: int, height: int, channels: int, x: int, y: int
+) -> None:
+    plain = np.ascontiguousarray(photo[100 : 100 + height, 150 : 150 + width, :channels])
+    image = with_alpha(plain, seed=width)
+    encoded, without = (codec.encode([i], Target(quality=40))[0].bitstream for i in (image, plain))
+    decoded, colours = codec.decode([encoded, without])
+    np.testing.assert_array_equal(decoded[..., -1], image[..., -1])
+    assert levels_apart(decoded[..., :-1], colours) <= 1
+    region = Region(x=min(x, width - 1), y=min(y, height - 1), width=70, height=70)
+    (part,) = codec.decode([encoded], region)
+    expected = decoded[region.y : region.y + 70, region.x : region.x + 70]
+    np.testing.assert_array_equal(part[..., -1], expected[..., -1])
+    assert levels_apart(part, expected) <= 1
+
+
+def test_colours_are_coded_where_nobody_sees_them(
+    codec: HyperpriorCodec, small_photo: Pixels
+) -> None:
+    clear = np.dstack([small_photo, np.zeros(small_photo.shape[:2], np.uint8)])
+    decoded = codec.decode([codec.encode([clear], Target(psnr=26))[0].bitstream])[0]
+    assert psnr(small_photo, decoded[..., :3]) >= 26
+    assert not decoded[..., 3].any()
+
+
 def test_refuses_what_it_cannot_hold(codec: HyperpriorCodec) -> None:
-    with pytest.raises(UnsupportedImageError, match="4 channels"):
-        codec.encode([np.zeros((8, 8, 4), np.uint8)], Target())
+    with pytest.raises(UnsupportedImageError, match="5 channels"):
+        codec.encode([np.zeros((8, 8, 5), np.uint8)], Target())
     assert codec.refuses((1 << 20) + 1, 1, 3)
 
 

@@ -23,6 +23,8 @@ CASES = {
     "colour": (3, 50.0, HyperpriorConfig(tile_size=64)),
     "grey": (1, 80.0, HyperpriorConfig()),
     "float32": (3, 20.0, HyperpriorConfig(bfloat16=False)),
+    "alpha": (4, 50.0, HyperpriorConfig(tile_size=64)),
+    "grey-alpha": (2, 30.0, HyperpriorConfig()),
 }
 
 
@@ -34,7 +36,7 @@ def symbol_crcs(codec: HyperpriorCodec, stream: bytes) -> list[int]:
 def regenerate(name: str, photo: Pixels) -> None:
     channels, quality, config = CASES[name]
     codec = HyperpriorCodec(config, "cpu")
-    image = np.ascontiguousarray(photo[90:190, 150:300, :channels])
+    image = np.ascontiguousarray(photo[90:190, 150:300, [0, 1, 2, 0][:channels]])
     stream = codec.encode([image], Target(quality=quality))[0].bitstream
     GOLDEN.mkdir(exist_ok=True)
     (GOLDEN / f"{name}.bin").write_bytes(stream)

@@ -1,0 +1,69 @@
+"""Alpha as one more plane, lossless: a grey JPEG XL codestream for each tile of the picture."""
+
+from __future__ import annotations
+
+import zlib
+
+import imagecodecs
+import numpy as np
+import numpy.typing as npt
+
+from glassplate.codecs.base import Pixels, Region
+from glassplate.codecs.bitstream import Container, Tile
+from glassplate.codecs.errors import BitstreamError, EncodeError
+from glassplate.codecs.hyperprior.tiles import Grid
+
+Plane = npt.NDArray[np.uint8]
+EFFORT = 5
+
+
+def encode_alpha(image: Pixels, grid: Grid) -> list[Tile]:
+    """The last channel of a (H, W, 2 or 4) picture, tile by tile. Raises EncodeError."""
+    return [_encode(image[*grid.pixels(tile), -1]) for tile in range(len(grid))]
+
+
+def decode_alpha(container: Container, grid: Grid, region: Region) -> Plane:
+    """Alpha of a region, (height, width), from the tiles that it touches.
+
+    The container holds the tiles of alpha after those of the picture. Raises BitstreamError.
+    """
+    out = np.empty((region.height, region.width), np.uint8)
+    for tile in grid.touching(grid.cover(region)):
+        rows, columns = grid.pixels(tile)
+        plane = _decode(
+            container, len(grid) + tile, (rows.stop - rows.start, columns.stop - columns.start)
+        )
+        (to_rows, from_rows) = _overlap(rows, region.y, region.height)
+        (to_columns, from_columns) = _overlap(columns, region.x, region.width)
+        out[to_rows, to_columns] = plane[from_rows, from_columns]
+    return out
+
+
+def _overlap(tile: slice, start: int, length: int) -> tuple[slice, slice]:
+    """What a tile and a region share along one axis: as seen from the region, and the tile."""
+    first, last = max(tile.start, start), min(tile.stop, start + length)
+    return slice(first - start, last - start), slice(first - tile.start, last - tile.start)
+
+
+def _encode(plane: Plane) -> Tile:
+    plane = np.ascontiguousarray(plane)
+    try:
+        payload = bytes(
+            imagecodecs.jpegxl_encode(plane, lossless=True, effort=EFFORT, numthreads=1)
+        )
+    except (RuntimeError, ValueError) as error:
+        raise EncodeError(f"the alpha plane cannot be encoded ({error})") from error
+    return Tile(payload, zlib.crc32(plane))
+
+
+def _decode(container: Container, tile: int, shape: tuple[int, int]) -> Plane:
+    """Into an array of the declared shape: the library refuses any other."""
+    plane = np.empty(shape, np.uint8)
+    try:
+        imagecodecs.jpegxl_decode(container.payload(tile), out=plane, numthreads=1)
+    except (RuntimeError, ValueError) as error:
+        raise BitstreamError(
+            f"the alpha plane cannot be decoded ({error})", subject=f"tile {tile}"
+        ) from error
+    container.check_symbols(tile, zlib.crc32(plane))
+    return plane
