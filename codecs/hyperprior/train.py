@@ -15,7 +15,7 @@ from glassplate.codecs.hyperprior.weights import HALF_FROM, INTEGERS, find, load
 from glassplate.codecs.training.callbacks import SILENT, Callbacks
 from glassplate.codecs.training.card import model_card
 from glassplate.codecs.training.config import TrainConfig
-from glassplate.codecs.training.data import CropStore
+from glassplate.codecs.training.data import CropStore, open_crops
 from glassplate.codecs.training.loop import train
 
 CALIBRATION_CROPS = 330
@@ -36,7 +36,7 @@ def train_hyperprior(config: TrainConfig, callbacks: Callbacks = SILENT) -> Path
         raise StoppedError(f"stopped at step {records[-1]['step']}", "Run the same again to go on.")
     assert isinstance(model, Hyperprior)
     path = config.out / f"hyperprior-{config.size}.safetensors"
-    sha256 = export(model, CropStore.build(config.source, config.out / "crops"), path)
+    sha256 = export(model, open_crops(config), path, config.late_crop)
     parameters = sum(parameter.numel() for parameter in model.parameters())
     path.with_suffix(".md").write_text(model_card(path.stem, sha256, parameters, config, records))
     return path
@@ -54,7 +54,7 @@ def _start(config: TrainConfig) -> Path | None:
     return path
 
 
-def export(model: Hyperprior, store: CropStore, path: Path, size: int = 256) -> str:
+def export(model: Hyperprior, store: CropStore, path: Path, size: int) -> str:
     """Fit the frequency tables on training crops and write the weight file.
 
     Args:

@@ -11,6 +11,7 @@ from glassplate.codecs.base import Device, resolve_device
 
 BATCH = {"cpu": 16, "cuda": 64}
 """Crops a step: what two cores do in half a second, and what keeps a GPU busy."""
+LARGEST_CROP = 512
 LEARNING_RATE = 8e-4
 TUNING_RATE = 2e-4
 """From trained weights: a high rate would first undo what they know."""
@@ -52,8 +53,8 @@ class TrainConfig(BaseModel):
     steps: int | None = Field(default=None, gt=0)
     minutes: float | None = Field(default=None, gt=0)
     batch: int = Field(default=BATCH["cpu"], gt=0)
-    crop: int = Field(default=128, gt=0, multiple_of=64)
-    late_crop: int = Field(default=256, gt=0, multiple_of=64)
+    crop: int = Field(default=128, gt=0, le=LARGEST_CROP, multiple_of=64)
+    late_crop: int = Field(default=256, gt=0, le=LARGEST_CROP, multiple_of=64)
     late_from: float = Field(default=0.75, ge=0, le=1)
     learning_rate: float = Field(default=LEARNING_RATE, gt=0)
     clip: float = Field(default=1.0, gt=0)
