@@ -11,7 +11,7 @@ import numpy.typing as npt
 from glassplate.codecs.base import Pixels, Region
 from glassplate.codecs.bitstream import Container, Tile
 from glassplate.codecs.errors import BitstreamError, EncodeError
-from glassplate.codecs.hyperprior.tiles import Grid
+from glassplate.codecs.tiles import Grid
 
 Plane = npt.NDArray[np.uint8]
 EFFORT = 5

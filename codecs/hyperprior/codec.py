@@ -28,11 +28,11 @@ from glassplate.codecs.hyperprior.blocks import QUALITY_STEPS
 from glassplate.codecs.hyperprior.decoder import PictureDecoder, decode_pictures
 from glassplate.codecs.hyperprior.encoder import EncodedPicture, encode_pictures
 from glassplate.codecs.hyperprior.latents import Quantizer
-from glassplate.codecs.hyperprior.model import Z_STRIDE
+from glassplate.codecs.hyperprior.model import Y_STRIDE, Z_STRIDE
 from glassplate.codecs.hyperprior.runtime import Runtime
-from glassplate.codecs.hyperprior.tiles import Grid
 from glassplate.codecs.hyperprior.weights import find, load
 from glassplate.codecs.search import encode_all_to_target
+from glassplate.codecs.tiles import Grid
 
 
 class HyperpriorConfig(BaseModel):
@@ -121,7 +121,7 @@ class HyperpriorCodec:
         """Check a container and get ready to decode. Raises BitstreamError, ValueError."""
         container = unpack_own(bitstream, self.name, self.spec.short_fingerprint)
         header = container.header
-        grid = Grid(header.width, header.height, self.config.tile_size)
+        grid = Grid(header.width, header.height, self.config.tile_size, Y_STRIDE)
         if (
             self.refuses(header.width, header.height, header.channels)
             or min(header.width, header.height) == 0
@@ -140,7 +140,8 @@ class HyperpriorCodec:
     def _alpha(self, image: Pixels) -> list[Tile]:
         if not has_alpha(image):
             return []
-        return encode_alpha(image, Grid(image.shape[1], image.shape[0], self.config.tile_size))
+        grid = Grid(image.shape[1], image.shape[0], self.config.tile_size, Y_STRIDE)
+        return encode_alpha(image, grid)
 
     def _pack(
         self, shape: tuple[int, ...], alpha: Sequence[Tile], picture: EncodedPicture, tenths: int

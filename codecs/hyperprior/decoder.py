@@ -16,8 +16,8 @@ from glassplate.codecs.hyperprior.alpha import decode_alpha
 from glassplate.codecs.hyperprior.entropy import TileSymbols
 from glassplate.codecs.hyperprior.latents import decode_tile
 from glassplate.codecs.hyperprior.model import Y_STRIDE
-from glassplate.codecs.hyperprior.runtime import Runtime, batches
-from glassplate.codecs.hyperprior.tiles import Grid, Rect
+from glassplate.codecs.hyperprior.runtime import Runtime
+from glassplate.codecs.tiles import Grid, Rect, batches
 
 
 class PictureDecoder:
@@ -32,7 +32,7 @@ class PictureDecoder:
         """
         header = container.header
         self.runtime, self.container, self.quality = runtime, container, quality
-        self.grid = Grid(header.width, header.height, header.tile_size)
+        self.grid = Grid(header.width, header.height, header.tile_size, Y_STRIDE)
         whole = Region(x=0, y=0, width=header.width, height=header.height)
         self.region = _clip(region or whole, whole)
         self.wanted = self.grid.cover(self.region)
@@ -116,7 +116,8 @@ class _Job:
 def decode_pictures(runtime: Runtime, pictures: Sequence[PictureDecoder]) -> list[Pixels]:
     """Run everything that was opened; windows of equal size go together."""
     jobs = [_Job(picture, part) for picture in pictures for part in picture.parts()]
-    for batch in batches(jobs, lambda job: job.picture.window(job.part), runtime.device):
+    windows = batches(jobs, lambda job: job.picture.window(job.part), Y_STRIDE, runtime.device)
+    for batch in windows:
         y = torch.stack([job.picture.latent(job.picture.window(job.part)) for job in batch])
         x = runtime.synthesise(y, [job.picture.quality for job in batch])
         for job, pixels in zip(batch, x, strict=True):

@@ -14,8 +14,8 @@ from glassplate.codecs.base import Pixels
 from glassplate.codecs.bitstream import Tile
 from glassplate.codecs.hyperprior.latents import Floats, encode_tile
 from glassplate.codecs.hyperprior.model import Y_STRIDE
-from glassplate.codecs.hyperprior.runtime import Runtime, batches
-from glassplate.codecs.hyperprior.tiles import Grid, Rect
+from glassplate.codecs.hyperprior.runtime import Runtime
+from glassplate.codecs.tiles import Grid, Rect, batches
 
 
 @dataclass(frozen=True)
@@ -39,7 +39,7 @@ def encode_pictures(
     runtime: Runtime, images: Sequence[Pixels], qualities: Sequence[int], tile_size: int
 ) -> list[EncodedPicture]:
     """Encode (H, W, 1 or 3) pictures of any sizes, each at its quality in tenths."""
-    grids = [Grid(image.shape[1], image.shape[0], tile_size) for image in images]
+    grids = [Grid(image.shape[1], image.shape[0], tile_size, Y_STRIDE) for image in images]
     channels = runtime.model.config.y
     done = [
         EncodedPicture(
@@ -55,7 +55,7 @@ def encode_pictures(
     ]
     level = torch.tensor(qualities, device=runtime.device)
     inverse_gains = runtime.model.inverse_gain(level).cpu().numpy()
-    for batch in batches(jobs, lambda job: job.window, runtime.device):
+    for batch in batches(jobs, lambda job: job.window, Y_STRIDE, runtime.device):
         x = torch.stack([window_pixels(images[job.picture], job.window) for job in batch])
         y = runtime.analyse(x, [qualities[job.picture] for job in batch])
         for number, job in enumerate(batch):

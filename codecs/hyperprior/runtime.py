@@ -1,23 +1,16 @@
-"""A loaded model on its device, and the batching of windows that go through its transforms."""
+"""A loaded model on its device."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TypeVar
 
 import torch
 from torch import Tensor
 
 from glassplate.codecs.hyperprior.entropy import EntropyCoder
 from glassplate.codecs.hyperprior.latents import Quantizer
-from glassplate.codecs.hyperprior.model import Y_STRIDE, Hyperprior
-from glassplate.codecs.hyperprior.tiles import Rect
-
-BATCH_MEGAPIXELS = {"cpu": 1, "cuda": 8}
-"""How much goes through the transforms together: as fits the caches, or keeps a GPU busy."""
-
-Job = TypeVar("Job")
+from glassplate.codecs.hyperprior.model import Hyperprior
 
 
 @dataclass(frozen=True)
@@ -59,15 +52,3 @@ class Runtime:
         x = self.model.synthesis(y, level, self.bfloat16)
         pixels: Tensor = (x * 255).clamp_(0, 255).cpu()
         return pixels
-
-
-def batches(jobs: Sequence[Job], window: Callable[[Job], Rect], device: str) -> Iterator[list[Job]]:
-    """Jobs whose windows have the same size, as many together as suit the device, at least one."""
-    by_size: dict[tuple[int, int], list[Job]] = {}
-    for job in jobs:
-        by_size.setdefault((window(job).height, window(job).width), []).append(job)
-    for (height, width), group in by_size.items():
-        pixels = height * width * Y_STRIDE**2
-        count = max(1, (BATCH_MEGAPIXELS[device] << 20) // pixels)
-        for start in range(0, len(group), count):
-            yield group[start : start + count]

@@ -1,13 +1,18 @@
-"""Which tiles a picture has, and which of them a part of it needs. All units are rows and columns
-of y, 16 pixels each, unless said otherwise."""
+"""Which tiles a picture has, and which of them a part of it needs. All units are positions (rows
+and columns) of the latent unless said otherwise; its stride is a position's side in pixels."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import TypeVar
 
 from glassplate.codecs.base import Region
-from glassplate.codecs.hyperprior.model import Y_STRIDE
+
+BATCH_MEGAPIXELS = {"cpu": 1, "cuda": 8}
+"""How much goes through the transforms together: as fits the caches, or keeps a GPU busy."""
+
+Job = TypeVar("Job")
 
 
 @dataclass(frozen=True)
@@ -50,16 +55,17 @@ class Rect:
 
 @dataclass(frozen=True)
 class Grid:
-    """The tiles of a picture, row by row. Sizes in pixels; tile is a multiple of 64."""
+    """The tiles of a picture, row by row. Sizes in pixels; tile is a multiple of the stride."""
 
     width: int
     height: int
     tile: int
+    stride: int
 
     @property
     def whole(self) -> Rect:
         """The padded picture."""
-        return Rect(0, 0, -(-self.height // Y_STRIDE), -(-self.width // Y_STRIDE))
+        return Rect(0, 0, -(-self.height // self.stride), -(-self.width // self.stride))
 
     @property
     def columns(self) -> int:
@@ -70,7 +76,7 @@ class Grid:
 
     def rect(self, index: int) -> Rect:
         """What a tile covers."""
-        side = self.tile // Y_STRIDE
+        side = self.tile // self.stride
         row, column = divmod(index, self.columns)
         return Rect(row * side, column * side, (row + 1) * side, (column + 1) * side).meet(
             self.whole
@@ -92,7 +98,7 @@ class Grid:
 
     def touching(self, rect: Rect) -> Iterator[int]:
         """The tiles that a rectangle needs."""
-        side = self.tile // Y_STRIDE
+        side = self.tile // self.stride
         for row in range(rect.top // side, -(-rect.bottom // side)):
             for column in range(rect.left // side, -(-rect.right // side)):
                 yield row * self.columns + column
@@ -100,8 +106,22 @@ class Grid:
     def cover(self, region: Region) -> Rect:
         """The smallest rectangle that covers a region given in pixels."""
         return Rect(
-            region.y // Y_STRIDE,
-            region.x // Y_STRIDE,
-            -(-(region.y + region.height) // Y_STRIDE),
-            -(-(region.x + region.width) // Y_STRIDE),
+            region.y // self.stride,
+            region.x // self.stride,
+            -(-(region.y + region.height) // self.stride),
+            -(-(region.x + region.width) // self.stride),
         ).meet(self.whole)
+
+
+def batches(
+    jobs: Sequence[Job], window: Callable[[Job], Rect], stride: int, device: str
+) -> Iterator[list[Job]]:
+    """Jobs whose windows have the same size, as many together as suit the device, at least one."""
+    by_size: dict[tuple[int, int], list[Job]] = {}
+    for job in jobs:
+        by_size.setdefault((window(job).height, window(job).width), []).append(job)
+    for (height, width), group in by_size.items():
+        pixels = height * width * stride**2
+        count = max(1, (BATCH_MEGAPIXELS[device] << 20) // pixels)
+        for start in range(0, len(group), count):
+            yield group[start : start + count]
