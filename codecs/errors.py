@@ -122,3 +122,9 @@ class TooManyPixelsError(InputError):
     """The picture declares more pixels than `--max-pixels` allows."""
 
     code = "too-many-pixels"
+
+
+class MissingExtraError(GlassplateError):
+    """A codec or command needs a library that is not installed; it comes with an extra."""
+
+    code = "missing-extra"

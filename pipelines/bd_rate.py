@@ -14,7 +14,7 @@ from typing import TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-from glassplate.pipelines.extras import optional
+from glassplate.codecs.extras import optional
 
 EXTRA = "evaluate"
 MIN_POINTS = 3

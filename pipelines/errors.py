@@ -49,9 +49,3 @@ class LedgerError(GlassplateError):
     """The ledger does not add up: a bug, and a reason not to commit."""
 
     code = "ledger"
-
-
-class MissingExtraError(GlassplateError):
-    """A command needs a library that is not installed; it comes with an extra."""
-
-    code = "missing-extra"

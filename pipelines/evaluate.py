@@ -28,11 +28,11 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator
 from glassplate.codecs import Codec, CodecSpec
 from glassplate.codecs.base import Device
 from glassplate.codecs.errors import EncodeError, InputError, UnsupportedImageError
+from glassplate.codecs.extras import optional
 from glassplate.pipelines.bd_rate import EXTRA
 from glassplate.pipelines.codec_choice import build_choice
 from glassplate.pipelines.config import DEFAULT_MAX_PIXELS
 from glassplate.pipelines.errors import SourceError
-from glassplate.pipelines.extras import optional
 from glassplate.pipelines.measure import Point, Setting, Subject, load_pixels, measure
 from glassplate.pipelines.peak_memory import PeakMemory, peak_memory
 from glassplate.pipelines.sources import list_source

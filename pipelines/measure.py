@@ -17,11 +17,11 @@ from PIL import Image
 from glassplate.codecs import Codec, Pixels, Target
 from glassplate.codecs.base import Device, colour
 from glassplate.codecs.errors import BitstreamError, EncodeError, UnsupportedImageError
+from glassplate.codecs.extras import optional
 from glassplate.codecs.metrics import ms_ssim, psnr
 from glassplate.pipelines.bd_rate import EXTRA
 from glassplate.pipelines.codec_choice import build_choice
 from glassplate.pipelines.config import DEFAULT_MAX_PIXELS
-from glassplate.pipelines.extras import optional
 from glassplate.pipelines.ingest import ingest
 from glassplate.pipelines.sources import SourceRef, read_source
 

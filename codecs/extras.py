@@ -1,11 +1,11 @@
-"""Libraries that only some commands need, and that come with an extra of the package."""
+"""Libraries that only some codecs and commands need, and that come with an extra of the package."""
 
 from __future__ import annotations
 
 from importlib import import_module
 from typing import Any
 
-from glassplate.pipelines.errors import MissingExtraError
+from glassplate.codecs.errors import MissingExtraError
 
 
 def optional(module: str, extra: str) -> Any:
