@@ -108,17 +108,35 @@ class CodecSpec:
 
 
 @dataclass(frozen=True)
+class Latent:
+    """One picture's latent, as it is stored for those who work on latents.
+
+    values: (C, h, w); bfloat16 as its bits, uint16.
+    dtype: int8, float16 or bfloat16.
+    scale: (C,) by which integers are multiplied.
+    scaling_factor, shift_factor: The network's own latent is value / scaling_factor + shift_factor,
+        as diffusers names them; None where the two are the same.
+    """
+
+    values: npt.NDArray[np.generic]
+    dtype: str
+    scale: npt.NDArray[np.float32] | None = None
+    scaling_factor: float | None = None
+    shift_factor: float | None = None
+
+
+@dataclass(frozen=True)
 class Encoded:
     """One encoded picture.
 
     bitstream: a whole container (see `bitstream`); everything needed to decode, given the spec.
     quality: the setting on the codec's 0-100 scale that was used.
-    latent: where the codec is about latents, the tensor (C, h, w), else None.
+    latent: where the codec is about latents, these, else None.
     """
 
     bitstream: bytes
     quality: float
-    latent: npt.NDArray[np.generic] | None = None
+    latent: Latent | None = None
 
 
 @runtime_checkable

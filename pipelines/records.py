@@ -124,6 +124,14 @@ def _latent_row(image_id: str, stored: Stored, pixels: Pixels) -> LatentRow:
     latent = stored.latent
     if latent is None:
         return LatentRow(image_id, vector)
-    if sys.byteorder == "big":
-        latent = latent.byteswap()
-    return LatentRow(image_id, vector, latent.tobytes(), list(latent.shape), str(latent.dtype))
+    values = latent.values.byteswap() if sys.byteorder == "big" else latent.values
+    return LatentRow(
+        image_id,
+        vector,
+        values.tobytes(),
+        list(values.shape),
+        latent.dtype,
+        None if latent.scale is None else [float(value) for value in latent.scale],
+        latent.scaling_factor,
+        latent.shift_factor,
+    )

@@ -13,11 +13,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-import numpy.typing as npt
-
 from glassplate.codecs import CodecSpec, Encoded, FileCodec, get_codec
-from glassplate.codecs.base import colour, has_alpha
+from glassplate.codecs.base import Latent, colour, has_alpha
 from glassplate.codecs.errors import (
     BitstreamError,
     EncodeError,
@@ -58,7 +55,7 @@ class Stored:
     quality: float | None = None
     psnr: float | None = None
     ms_ssim: float | None = None
-    latent: npt.NDArray[np.generic] | None = None
+    latent: Latent | None = None
 
 
 class Tiers:

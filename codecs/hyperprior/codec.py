@@ -14,6 +14,7 @@ from glassplate.codecs.base import (
     CodecSpec,
     Device,
     Encoded,
+    Latent,
     Pixels,
     Region,
     Target,
@@ -157,4 +158,5 @@ class HyperpriorCodec:
             params=struct.pack("<H", tenths),
         )
         bitstream = pack(header, [*picture.tiles, *alpha])
-        return Encoded(bitstream, tenths * 100 / QUALITY_STEPS, picture.latent)
+        latent = Latent(picture.latent, "float16")
+        return Encoded(bitstream, tenths * 100 / QUALITY_STEPS, latent)

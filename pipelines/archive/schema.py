@@ -83,6 +83,9 @@ LATENTS = _schema(
             "unit vector for search",
             nullable=False,
         ),
+        _field("scale", pa.list_(pa.float32()), "per channel: value = stored x scale; null: 1"),
+        _field("scaling_factor", pa.float32(), "the network's latent is value / this + shift"),
+        _field("shift_factor", pa.float32(), "the shift; both as in diffusers; null: 1 and 0"),
     ],
 )
 
@@ -141,6 +144,9 @@ class LatentRow:
     latent: bytes | None = None
     shape: list[int] | None = None
     dtype: str | None = None
+    scale: list[float] | None = None
+    scaling_factor: float | None = None
+    shift_factor: float | None = None
 
 
 def to_table(rows: list[Any], schema: pa.Schema) -> pa.Table:

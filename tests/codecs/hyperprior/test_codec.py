@@ -184,5 +184,5 @@ def test_options_are_part_of_the_fingerprint(
 def test_latent_is_what_is_decoded(codec: HyperpriorCodec, small_photo: Pixels) -> None:
     encoded = codec.encode([small_photo], Target(quality=50))[0]
     assert encoded.latent is not None
-    assert encoded.latent.shape == (64, 6, 8)
-    assert encoded.latent.dtype == np.float16
+    assert encoded.latent.values.shape == (64, 6, 8)
+    assert encoded.latent.values.dtype == encoded.latent.dtype == np.float16
