@@ -9,6 +9,7 @@ from __future__ import annotations
 import io
 import struct
 import zlib
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,6 +18,7 @@ from PIL import Image, UnidentifiedImageError
 
 from glassplate.codecs import Pixels
 from glassplate.codecs.errors import DamagedImageError, NotAnImageError, TooManyPixelsError
+from glassplate.pipelines.archive.schema import Segment
 from glassplate.pipelines.formats import (
     DECODED,
     deeper_than_8_bit,
@@ -24,6 +26,7 @@ from glassplate.pipelines.formats import (
     sniff,
 )
 from glassplate.pipelines.orientation import orientation_of, reset_exif, reset_xmp, upright
+from glassplate.pipelines.segments import read_segments
 
 Image.MAX_IMAGE_PIXELS = None
 
@@ -57,8 +60,12 @@ _REASONS = {
 }
 _SAMPLE_FORMAT, _BITS_PER_SAMPLE, _SUB_IFDS, _ORIENTATION = 339, 258, 330, 274
 _EXTRA_SAMPLES, _STRAIGHT_ALPHA = 338, 2
+_COLOUR_OF = {"LA": "L", "RGBA": "RGB"}
 _FLOAT_SAMPLES = 3
-_DESCRIPTIVE_TAGS = {270, 271, 272, 282, 283, 296, 305, 306, 315, 316, 33432, 33723, 34665, 34853}
+_DESCRIPTIVE_TAGS = {270, 271, 272, 282, 283, 296, 305, 306, 315, 316} | {
+    *(33432, 33723, 34377),  # copyright, IPTC, Photoshop
+    *(34665, 34853),  # EXIF, GPS
+}
 
 
 @dataclass(frozen=True)
@@ -71,6 +78,7 @@ class Picture:
     format, mode: of the source, as Pillow names them. width, height: upright, None if unknown.
     orientation: of the source, 1-8; applied to the pixels, and reset to 1 in exif and xmp.
     icc_profile, exif, xmp: the source's blocks, broken ones as they are.
+    segments: what other metadata the source has.
     """
 
     pixels: Pixels | None
@@ -83,6 +91,13 @@ class Picture:
     icc_profile: bytes | None = None
     exif: bytes | None = None
     xmp: bytes | None = None
+    segments: Sequence[Segment] = ()
+
+    @property
+    def metadata_bytes(self) -> int:
+        """Size of all metadata, as it is stored beside pixels."""
+        blocks = (self.icc_profile, self.exif, self.xmp, *(s["data"] for s in self.segments))
+        return sum(len(block or b"") for block in blocks)
 
 
 def ingest(data: bytes, subject: str, max_pixels: int) -> Picture:
@@ -151,6 +166,7 @@ def _read(image: Image.Image, data: bytes, label: str, max_pixels: int) -> Pictu
         icc_profile=icc_profile,
         exif=reset_exif(exif) if exif else None,
         xmp=reset_xmp(xmp) if xmp else None,
+        segments=() if reason else read_segments(data, label),
     )
 
 
@@ -175,7 +191,10 @@ def _keep_reason(image: Image.Image, data: bytes, label: str, tags: dict[int, An
 
 def _pixels(image: Image.Image) -> Pixels:
     """(H, W, C) uint8 of a grey, RGB or opaque palette image, as `Picture` says."""
-    pixels = np.array(image.convert("RGB") if image.mode == "P" else image)
+    mode = image.mode
+    if mode in _COLOUR_OF and image.getextrema()[-1] == (255, 255):
+        mode = _COLOUR_OF[mode]  # all opaque: the source's mode says what to put back
+    pixels = np.array(image.convert("RGB" if mode == "P" else mode))
     return pixels[:, :, None] if pixels.ndim == 2 else pixels
 
 

@@ -54,12 +54,12 @@ class Job:
             self.picture = replace(self.picture, pixels=None)
 
 
-def image_row(job: Job, config: CompressConfig, bitstream_row: int | None) -> ImageRow:
-    """The ledger's row of a job that has ended."""
+def image_row(job: Job, config: CompressConfig, place: int | None) -> ImageRow:
+    """The ledger's row of a job that has ended; `place` is its row among the bitstreams."""
     ref, first = job.ref, job.first or job
     row = ImageRow(ref.uri, ref.name, ref.version, "skipped", job.image_id, source_bytes=ref.size)
-    if job.stored and job.picture:
-        return _stored_row(row, job.stored, job.picture, config, bitstream_row)
+    if job.stored:
+        return _stored_row(row, job, config, place)
     if first.stored:
         return replace(row, reason="duplicate")
     stage, outcome = first.stage, first.outcome
@@ -82,20 +82,22 @@ def bitstream_row(job: Job) -> BitstreamRow:
     assert stored
     assert picture
     assert job.image_id
+    segments = list(picture.segments) if not stored.bit_exact else None
     return BitstreamRow(
-        job.image_id, stored.bitstream, picture.icc_profile, picture.exif, picture.xmp
+        job.image_id,
+        stored.bitstream,
+        picture.icc_profile,
+        picture.exif,
+        picture.xmp,
+        segments or None,
     )
 
 
-def _stored_row(
-    row: ImageRow,
-    stored: Stored,
-    picture: Picture,
-    config: CompressConfig,
-    bitstream_row: int | None,
-) -> ImageRow:
+def _stored_row(row: ImageRow, job: Job, config: CompressConfig, place: int | None) -> ImageRow:
+    stored, picture = job.stored, job.picture
+    assert stored
+    assert picture
     pixels = (picture.width or 0) * (picture.height or 0)
-    blocks = (picture.icc_profile, picture.exif, picture.xmp)
     return replace(
         row,
         status=stored.status,
@@ -110,12 +112,12 @@ def _stored_row(
         width=picture.width,
         height=picture.height,
         orientation=picture.orientation,
-        stored_bytes=len(stored.bitstream) + sum(len(block or b"") for block in blocks),
+        stored_bytes=bitstream_row(job).stored_bytes,
         bpp=8 * len(stored.bitstream) / pixels if pixels else None,
         psnr=stored.psnr,
         ms_ssim=stored.ms_ssim,
         verified=stored.verified,
-        bitstream_row=bitstream_row,
+        bitstream_row=place,
     )
 
 

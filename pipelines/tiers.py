@@ -168,8 +168,7 @@ class Tiers:
     ) -> str | None:
         """Why an encoded picture is not used: it is no smaller, or misses its target."""
         picture, target = original.picture, self.config.target
-        blocks = (picture.icc_profile, picture.exif, picture.xmp)
-        if len(stream.bitstream) + sum(len(block or b"") for block in blocks) >= len(original.data):
+        if len(stream.bitstream) + picture.metadata_bytes >= len(original.data):
             return "not-smaller"
         pixels = (picture.width or 0) * (picture.height or 0)
         missed = (

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import struct
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -15,10 +15,13 @@ from PIL.PngImagePlugin import PngInfo
 from glassplate.codecs import Region
 from glassplate.codecs.errors import ConfigError
 from glassplate.pipelines.archive.reader import Archive
-from glassplate.pipelines.archive.schema import ImageRow
+from glassplate.pipelines.archive.schema import ImageRow, Segment
+from glassplate.pipelines.segments import jpeg_segment, photoshop, texts
 
 _JPEG_BLOCK = 65533
-_TIFF_XMP = 700
+_TIFF_XMP, _TIFF_PHOTOSHOP = 700, 34377
+_SAFE_CHUNKS = ("cHRM", "cICP", "gAMA", "iTXt", "sRGB", "tEXt", "tIME", "zTXt")
+_OPAQUE = {"LA": "L", "RGBA": "RGB"}
 _OPTIONS: dict[str, dict[str, Any]] = {
     "AVIF": {"quality": 90},
     "JPEG": {"quality": 95, "subsampling": 0},
@@ -30,9 +33,10 @@ def deliver(archive: Archive, key: str, target: str | Path, region: Region | Non
     """Write a picture to a file whose suffix tells the format; none means PNG.
 
     A bit-exact picture goes out as the very source file if the suffix is that of its format and
-    no region is asked for. Otherwise ICC, EXIF and XMP are embedded. The file is complete or
-    not there. Returns the path written. Raises as `Archive.get`, ConfigError for a suffix that
-    Pillow does not write or metadata that the format cannot hold, OSError.
+    no region is asked for. Otherwise ICC, EXIF and XMP are embedded, and IPTC, comments and dots
+    per inch where the format has a place for them. The file is complete or not there. Returns the
+    path written. Raises as `Archive.get`, ConfigError for a suffix that Pillow does not write or
+    metadata that the format cannot hold, OSError.
     """
     path = Path(target)
     if region is None and _is_source_format(archive.stored(key).image, path.suffix):
@@ -46,8 +50,11 @@ def deliver(archive: Archive, key: str, target: str | Path, region: Region | Non
 def save(image: Image.Image, path: Path) -> Path:
     """Write a picture with its metadata blocks. Returns the path. Raises ConfigError, OSError."""
     format_name = _writable(path)
-    blocks = {name: image.info.get(name) for name in ("icc_profile", "exif", "xmp")}
+    blocks = {name: image.info.get(name) for name in ("icc_profile", "exif", "xmp", "dpi")}
     present = {name: block for name, block in blocks.items() if block}
+    segments = image.info.get("segments", ())
+    if format_name == "JPEG" and image.mode in _OPAQUE and image.getextrema()[-1] == (255, 255):
+        image = image.convert(_OPAQUE[image.mode])
     if format_name == "JPEG" and len(present.get("exif", b"")) > _JPEG_BLOCK:
         raise ConfigError(
             f"{len(present['exif'])} bytes of EXIF, JPEG holds at most {_JPEG_BLOCK}",
@@ -56,7 +63,7 @@ def save(image: Image.Image, path: Path) -> Path:
         )
     with _whole(path) as temporary:
         try:
-            options = _OPTIONS.get(format_name, {}) | _metadata(format_name, present)
+            options = _OPTIONS.get(format_name, {}) | _metadata(format_name, present, segments)
             image.save(temporary, format_name, **options)
         except (OSError, ValueError, SyntaxError, struct.error) as error:
             if isinstance(error, OSError) and error.errno:
@@ -88,17 +95,49 @@ def _writable(path: Path) -> str:
     return format_name
 
 
-def _metadata(format_name: str, blocks: dict[str, bytes]) -> dict[str, Any]:
-    """Options of Pillow's save; two formats have their own way with XMP."""
-    options: dict[str, Any] = dict(blocks)
-    if format_name == "PNG" and "xmp" in options:
-        options["pnginfo"] = PngInfo()
-        options["pnginfo"].add_itxt("XML:com.adobe.xmp", options.pop("xmp"))
-    if format_name == "TIFF" and "xmp" in options:
+def _metadata(
+    format_name: str, blocks: dict[str, Any], segments: Sequence[Segment]
+) -> dict[str, Any]:
+    """Options of Pillow's save, which takes XMP, comments and IPTC in each format's own way."""
+    options = dict(blocks)
+    if format_name == "PNG":
+        options["pnginfo"] = _png_chunks(segments, options.pop("xmp", b""))
+    if format_name == "JPEG":
+        options["extra"] = b"".join(_jpeg_segments(segments))
+        options["comment"] = None  # it is among them
+    if format_name == "TIFF":
         options["exif"] = exif = Image.Exif()
         exif.load(blocks.get("exif", b""))
-        exif[_TIFF_XMP] = options.pop("xmp")
+        tags = {_TIFF_XMP: options.pop("xmp", b""), _TIFF_PHOTOSHOP: photoshop(segments)}
+        exif.update({tag: value for tag, value in tags.items() if value})
     return options
+
+
+def _png_chunks(segments: Sequence[Segment], xmp: bytes) -> PngInfo:
+    """PNG's own chunks as they were, as far as they fit any pixels; others as texts."""
+    chunks = PngInfo()
+    if xmp:
+        chunks.add_itxt("XML:com.adobe.xmp", xmp)
+    for segment in segments:
+        if segment["kind"] in _SAFE_CHUNKS:
+            chunks.add(segment["kind"].encode(), segment["data"])
+    for keyword, text in texts([s for s in segments if s["kind"] in ("COM", "comment")]):
+        chunks.add_itxt(keyword, text)
+    if resources := photoshop(segments):  # as ImageMagick writes and ExifTool reads it
+        profile = f"\niptc\n{len(resources):8}\n{resources.hex()}\n"
+        chunks.add_text("Raw profile type iptc", profile, zip=True)
+    return chunks
+
+
+def _jpeg_segments(segments: Sequence[Segment]) -> Iterator[bytes]:
+    """JPEG's own segments as they were, but for JFIF's; texts of other formats as comments."""
+    for segment in segments:
+        if segment["kind"].startswith("APP") and segment["kind"] != "APP0":
+            yield jpeg_segment(segment["kind"], segment["data"])
+    for keyword, text in texts(segments):
+        line = text if keyword == "Comment" else f"{keyword}: {text}"
+        if not keyword.startswith("Raw profile"):
+            yield jpeg_segment("COM", line.encode()[:_JPEG_BLOCK])
 
 
 @contextmanager

@@ -6,6 +6,8 @@ import io
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
+from typing import TYPE_CHECKING
 
 from PIL import Image
 
@@ -13,18 +15,29 @@ from glassplate.codecs import Codec, Region
 from glassplate.codecs.bitstream import Header
 from glassplate.codecs.errors import ConfigError, UnsupportedImageError
 from glassplate.pipelines.archive.schema import BitstreamRow
+from glassplate.pipelines.formats import sniff
 from glassplate.pipelines.orientation import orientation_of, upright
+from glassplate.pipelines.segments import dots_per_inch, read_segments, texts
+
+if TYPE_CHECKING:
+    from glassplate.pipelines.archive.locate import Stored
 
 _PILLOW = threading.Lock()
 
 
+_OPAQUE = {("L", "LA"), ("RGB", "RGBA")}
+"""Stored mode and the source's: alpha that is 255 everywhere is not stored."""
+
+
 def from_pixels(
-    codec: Codec, row: BitstreamRow, header: Header, region: Region | None, label: str
+    codec: Codec, row: BitstreamRow, header: Header, region: Region | None, stored: Stored
 ) -> Image.Image:
     """Decode a pixel bitstream. Raises BitstreamError, ConfigError."""
-    _check_region(region, (header.width, header.height), label)
+    _check_region(region, (header.width, header.height), stored.label)
     pixels = codec.decode([row.bitstream], region)[0]
     image = Image.fromarray(pixels[:, :, 0] if pixels.shape[2] == 1 else pixels)
+    if stored.image and (image.mode, stored.image.mode) in _OPAQUE:
+        image.putalpha(255)
     return _with_metadata(image, row)
 
 
@@ -50,15 +63,24 @@ def from_file(data: bytes, row: BitstreamRow, region: Region | None, label: str)
     if region:
         right, bottom = region.x + region.width, region.y + region.height
         image = image.crop((region.x, region.y, min(right, image.width), min(bottom, image.height)))
-    return _with_metadata(image, row)
+    segments = read_segments(data, sniff(data, label) or "")
+    return _with_metadata(image, replace(row, segments=segments))
 
 
 def _with_metadata(image: Image.Image, row: BitstreamRow) -> Image.Image:
     """The row's blocks say orientation 1, unlike those in an original file."""
+    segments = row.segments or []
+    metadata = {
+        "icc_profile": row.icc_profile,
+        "exif": row.exif,
+        "xmp": row.xmp,
+        "segments": segments,
+        "dpi": dots_per_inch(segments),
+        "comment": "\n".join(text for keyword, text in texts(segments) if keyword == "Comment"),
+    }
     for name in ("icc_profile", "exif", "xmp"):
         image.info.pop(name, None)
-        if block := getattr(row, name):
-            image.info[name] = block
+    image.info.update({name: value for name, value in metadata.items() if value})
     return image
 
 

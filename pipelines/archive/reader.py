@@ -103,10 +103,11 @@ class Archive:
     def get(self, key: str, region: Region | None = None) -> Image.Image:
         """Decode a picture, or a region of it in pixels of the upright picture.
 
-        Returns an upright PIL image (the first frame, for animations); info has icc_profile,
-        exif and xmp (bytes) where the source had them. Mode L or RGB; bit-exact pictures keep
-        their own. Raises NotFoundError, BitstreamError, ShardDamagedError, and ConfigError for
-        a region outside of the picture.
+        Returns an upright PIL image (the first frame, for animations), L, RGB, or with alpha LA,
+        RGBA; bit-exact pictures keep their own mode. Where the source had them, info has
+        icc_profile, exif and xmp (bytes), comment (str), dpi, and segments (see `Segment`).
+        Raises NotFoundError, BitstreamError, ShardDamagedError, and ConfigError for a region
+        outside of the picture.
         """
         stored = self.stored(key)
         row = self._read(stored)
@@ -116,7 +117,7 @@ class Archive:
                 data = codec.decode_file(row.bitstream)
                 return from_file(data, row, region, stored.label)
             header = unpack(row.bitstream).header
-            return from_pixels(codec, row, header, region, stored.label)
+            return from_pixels(codec, row, header, region, stored)
         except BitstreamError as error:
             raise _named(error, stored) from error
 

@@ -11,7 +11,7 @@ import pyarrow.parquet as pq
 from glassplate.codecs.bitstream import check_damage
 from glassplate.codecs.errors import BitstreamError
 from glassplate.pipelines.archive.manifest import FileEntry
-from glassplate.pipelines.archive.schema import BITSTREAMS, BitstreamRow, ImageRow
+from glassplate.pipelines.archive.schema import BitstreamRow, ImageRow
 from glassplate.pipelines.archive.store import Store
 from glassplate.pipelines.archive.writer import open_parquet
 from glassplate.pipelines.errors import ShardDamagedError
@@ -98,9 +98,9 @@ def damaged(file: FileEntry, error: Exception) -> ShardDamagedError:
 
 def _salvage(store: Store, file: FileEntry, group: int) -> list[dict[str, Any]]:
     rows = [{"bitstream": blob} for blob in salvage_blobs(store, file, group)]
-    for column in set(BITSTREAMS.names) - {"bitstream", "image_id"}:
+    parquet = open_parquet(store, file.path)
+    for column in set(parquet.schema_arrow.names) - {"bitstream", "image_id"}:
         try:
-            parquet = open_parquet(store, file.path)
             values = parquet.read_row_group(group, [column])[0].to_pylist()
         except PARQUET_ERRORS:
             logger.warning("%s: column %s is damaged and left out", file.path, column)

@@ -8,11 +8,13 @@ the end, with a new version.
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
-from typing import Any, Literal
+from typing import Any, Literal, TypedDict
 
 import pyarrow as pa
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
+"""2 added `segments`; files of version 1 read as if it were null."""
+
 EMBEDDING_SIZE = 96
 
 Status = Literal["encoded", "kept", "skipped", "failed"]
@@ -67,6 +69,18 @@ BITSTREAMS = _schema(
         _field("icc_profile", pa.binary(), "ICC profile of the source"),
         _field("exif", pa.binary(), "EXIF block of the source, orientation reset to 1"),
         _field("xmp", pa.binary(), "XMP packet of the source"),
+        _field(
+            "segments",
+            pa.list_(
+                pa.struct(
+                    [
+                        pa.field("kind", pa.string(), nullable=False),
+                        pa.field("data", pa.binary(), nullable=False),
+                    ]
+                )
+            ),
+            "other metadata, as in the source: JPEG APPn, COM, trailer; PNG chunks; GIF comment",
+        ),
     ],
 )
 
@@ -124,6 +138,17 @@ class ImageRow:
     bitstream_row: int | None = None
 
 
+class Segment(TypedDict):
+    """A piece of metadata in its file's own words, without markers, lengths and checksums.
+
+    kind: "APP0" to "APP15", "COM", "trailer" (what follows the picture) of a JPEG file; the type
+    of a PNG chunk; "comment" of a GIF file.
+    """
+
+    kind: str
+    data: bytes
+
+
 @dataclass(frozen=True)
 class BitstreamRow:
     """One stored bitstream with the metadata blocks of its source; fields as in `BITSTREAMS`."""
@@ -133,6 +158,13 @@ class BitstreamRow:
     icc_profile: bytes | None = None
     exif: bytes | None = None
     xmp: bytes | None = None
+    segments: list[Segment] | None = None
+
+    @property
+    def stored_bytes(self) -> int:
+        """Bitstream and metadata."""
+        blocks = [self.bitstream, self.icc_profile, self.exif, self.xmp]
+        return sum(len(b or b"") for b in blocks + [s["data"] for s in self.segments or ()])
 
 
 @dataclass(frozen=True)

@@ -130,7 +130,7 @@ def _write(store: Store, path: str, table: str, rows: Sequence[Any]) -> FileEntr
 
 
 def _writer_options(table: str, schema: pa.Schema) -> dict[str, Any]:
-    columns = [_leaf(field) for field in schema]
+    columns = [leaf for field in schema for leaf in _leaves(field.name, field.type)]
     return {
         "compression": {name: "none" if name in _BLOBS else "zstd" for name in columns},
         "write_page_checksum": True,
@@ -138,10 +138,15 @@ def _writer_options(table: str, schema: pa.Schema) -> dict[str, Any]:
     }
 
 
-def _leaf(field: pa.Field) -> str:
-    """The name of a field's one Parquet column."""
-    nested = pa.types.is_list(field.type) or pa.types.is_fixed_size_list(field.type)
-    return f"{field.name}.list.element" if nested else str(field.name)
+def _leaves(name: str, kind: pa.DataType) -> Iterator[str]:
+    """The Parquet columns of a field."""
+    if pa.types.is_list(kind) or pa.types.is_fixed_size_list(kind):
+        yield from _leaves(f"{name}.list.element", kind.value_type)
+    elif pa.types.is_struct(kind):
+        for field in kind:
+            yield from _leaves(f"{name}.{field.name}", field.type)
+    else:
+        yield name
 
 
 def _row_groups(table: str, rows: Sequence[Any]) -> Iterator[list[Any]]:
@@ -160,7 +165,7 @@ def _row_groups(table: str, rows: Sequence[Any]) -> Iterator[list[Any]]:
 
 def _blob_bytes(row: ImageRow | BitstreamRow | LatentRow) -> int:
     if isinstance(row, BitstreamRow):
-        return sum(len(blob or b"") for blob in (row.bitstream, row.icc_profile, row.exif, row.xmp))
+        return row.stored_bytes
     return len(row.latent or b"") if isinstance(row, LatentRow) else 0
 
 
