@@ -1,0 +1,1 @@
+"""Variational autoencoder: pictures as small latent tensors, and tensors as pictures."""

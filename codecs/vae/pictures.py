@@ -1,0 +1,170 @@
+"""Pictures of any size to latents and back, window by window, so that memory stays bounded.
+
+Each tile goes through the networks with a halo of its neighbours, so there are no seams, and always
+as a whole, so that a region is exactly what the whole picture would show.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from glassplate.codecs.base import Pixels, Region
+from glassplate.codecs.bitstream import Container
+from glassplate.codecs.errors import BitstreamError
+from glassplate.codecs.tiles import Grid, Rect, batches
+from glassplate.codecs.vae.autoencoder import Autoencoder
+from glassplate.codecs.vae.latents import Floats, LatentType, Values, read_tile, to_floats
+
+
+@dataclass(frozen=True)
+class _EncodeJob:
+    picture: int
+    rect: Rect
+    window: Rect
+
+
+@torch.inference_mode()
+def encode_pictures(
+    model: Autoencoder, device: str, images: Sequence[Pixels], tile_size: int
+) -> list[Floats]:
+    """(H, W, 1 or 3) pictures of any sizes to latents, (C, ceil(H/stride), ceil(W/stride)) each."""
+    grids = [Grid(image.shape[1], image.shape[0], tile_size, model.stride) for image in images]
+    latents = [
+        np.empty((model.channels, grid.whole.height, grid.whole.width), np.float32)
+        for grid in grids
+    ]
+    jobs = [
+        _EncodeJob(picture, grid.rect(tile), grid.grown(grid.rect(tile), model.encoder_halo))
+        for picture, grid in enumerate(grids)
+        for tile in range(len(grid))
+    ]
+    for batch in batches(jobs, lambda job: job.window, model.stride, device):
+        x = torch.stack(
+            [_window_pixels(images[job.picture], job.window.scaled(model.stride)) for job in batch]
+        )
+        z = model.encode(x.to(device)).float().cpu().numpy()
+        for job, latent in zip(batch, z, strict=True):
+            to_rows, to_columns = job.rect.within(grids[job.picture].whole)
+            rows, columns = job.rect.within(job.window)
+            latents[job.picture][:, to_rows, to_columns] = latent[:, rows, columns]
+    return latents
+
+
+class PictureDecoder:
+    """One picture, or a region of it; only the tiles that it needs are read."""
+
+    def __init__(
+        self,
+        container: Container,
+        model: Autoencoder,
+        dtype: LatentType,
+        scale: Floats | None,
+        region: Region | None,
+    ) -> None:
+        """Raises ValueError for a region outside the picture."""
+        header = container.header
+        self.container, self.model, self.dtype, self.scale = container, model, dtype, scale
+        self.grid = Grid(header.width, header.height, header.tile_size, model.stride)
+        whole = Region(x=0, y=0, width=header.width, height=header.height)
+        self.region = _clip(region or whole, whole)
+        self.out = np.empty((self.region.height, self.region.width, header.channels), np.uint8)
+        self._parsed: dict[int, Values] = {}
+
+    def tiles(self) -> list[int]:
+        """The tiles that the region touches."""
+        return list(self.grid.touching(self.grid.cover(self.region)))
+
+    def window(self, tile: int) -> Rect:
+        """A tile and the halo that decoding it needs."""
+        return self.grid.grown(self.grid.rect(tile), self.model.decoder_halo)
+
+    def values(self, window: Rect) -> Values:
+        """What is stored for a window, (C, h, w). Raises BitstreamError that names the tile."""
+        parts = np.empty(
+            (self.model.channels, window.height, window.width),
+            {"int8": np.int8, "float16": np.float16, "bfloat16": np.uint16}[self.dtype],
+        )
+        for tile in self.grid.touching(window):
+            rect = self.grid.rect(tile)
+            common = rect.meet(window)
+            rows, columns = common.within(rect)
+            to_rows, to_columns = common.within(window)
+            parts[:, to_rows, to_columns] = self._tile(tile)[:, rows, columns]
+        return parts
+
+    def latent(self, window: Rect) -> Tensor:
+        """What the stored values of a window stand for, (C, h, w) float32."""
+        return torch.from_numpy(to_floats(self.values(window), self.dtype, self.scale))
+
+    def place(self, tile: int, x: Tensor) -> None:
+        """Take what the region has of a tile from its decoded window, (3, H, W) in [0, 1]."""
+        stride, region = self.model.stride, self.region
+        window = self.window(tile).scaled(stride)
+        wanted = Rect(region.y, region.x, region.y + region.height, region.x + region.width)
+        part = self.grid.rect(tile).scaled(stride).meet(wanted)
+        rows, columns = part.within(window)
+        x = x[:, rows, columns]
+        if self.container.header.channels == 1:
+            x = x.mean(0, keepdim=True)
+        rows, columns = part.within(wanted)
+        pixels = (x * 255).round().clamp(0, 255).to(torch.uint8)
+        self.out[rows, columns] = pixels.permute(1, 2, 0).numpy()
+
+    def _tile(self, tile: int) -> Values:
+        if tile not in self._parsed:
+            rect = self.grid.rect(tile)
+            shape = (self.model.channels, rect.height, rect.width)
+            try:
+                values, crc = read_tile(self.container.payload(tile), self.dtype, shape)
+            except BitstreamError as error:
+                raise BitstreamError(error.cause, error.fix, f"tile {tile}") from error
+            self.container.check_symbols(tile, crc)
+            self._parsed[tile] = values
+        return self._parsed[tile]
+
+
+@dataclass(frozen=True)
+class _DecodeJob:
+    picture: PictureDecoder
+    tile: int
+
+    @property
+    def window(self) -> Rect:
+        return self.picture.window(self.tile)
+
+
+@torch.inference_mode()
+def decode_pictures(
+    model: Autoencoder, device: str, pictures: Sequence[PictureDecoder]
+) -> list[Pixels]:
+    """Run everything that was opened; windows of equal size go together."""
+    jobs = [_DecodeJob(picture, tile) for picture in pictures for tile in picture.tiles()]
+    for batch in batches(jobs, lambda job: job.window, model.stride, device):
+        z = torch.stack([job.picture.latent(job.window) for job in batch])
+        x = model.decode(z.to(device)).float().cpu()
+        for job, pixels in zip(batch, x, strict=True):
+            job.picture.place(job.tile, pixels)
+    return [picture.out for picture in pictures]
+
+
+def _window_pixels(image: Pixels, window: Rect) -> Tensor:
+    """The pixels under a window, (3, H, W) float32 in [0, 1]; edges repeat, grey becomes RGB."""
+    part = image[window.top : window.bottom, window.left : window.right]
+    missing = (window.height - part.shape[0], window.width - part.shape[1])
+    if any(missing):
+        part = np.pad(part, ((0, missing[0]), (0, missing[1]), (0, 0)), mode="edge")
+    x = torch.from_numpy(np.ascontiguousarray(part)).permute(2, 0, 1)
+    return x.expand(3, -1, -1).float() / 255
+
+
+def _clip(region: Region, whole: Region) -> Region:
+    if region.x >= whole.width or region.y >= whole.height:
+        raise ValueError(f"the region lies outside the {whole.width} x {whole.height} picture")
+    width = min(region.width, whole.width - region.x)
+    height = min(region.height, whole.height - region.y)
+    return Region(x=region.x, y=region.y, width=width, height=height)
