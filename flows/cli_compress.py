@@ -22,6 +22,7 @@ from glassplate.flows.options import (
     compress_config,
     output_of,
     parse_codec_options,
+    parse_runner_options,
 )
 from glassplate.flows.output import Output, human_bytes, human_seconds, ratio
 
@@ -55,7 +56,25 @@ TargetMsSsim = Annotated[
 MaxBpp = Annotated[
     float | None, typer.Option("--max-bpp", help="At most this many bits per pixel.")
 ]
-Workers = Annotated[int, typer.Option("--workers", help="Worker processes.")]
+Workers = Annotated[
+    int,
+    typer.Option(
+        "--workers",
+        help="Worker processes; on a cluster, how many of them share the cores of a machine.",
+    ),
+]
+RunnerName = Annotated[
+    str, typer.Option("--runner", metavar="NAME", help="A name that `glassplate runners` lists.")
+]
+RunnerOptions = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--runner-option",
+        metavar="NAME=VALUE",
+        help="An option of the runner; can be given more than once.",
+        show_default=False,
+    ),
+]
 RetryFailed = Annotated[
     bool, typer.Option("--retry-failed", help="Try inputs again that failed in an earlier run.")
 ]
@@ -108,6 +127,8 @@ def compress(
     target_ms_ssim: TargetMsSsim = None,
     max_bpp: MaxBpp = None,
     workers: Workers = 1,
+    runner: RunnerName = "local",
+    runner_option: RunnerOptions = None,
     device: DeviceOption = "auto",
     retry_failed: RetryFailed = False,
     max_failures: MaxFailures = None,
@@ -132,6 +153,8 @@ def compress(
         glassplate compress 's3://bucket/scans/*.tif' archive/ --codec avif --target-psnr 38
 
         glassplate compress photos/ archive/ --codec svd --quality 15 --codec-option tile_size=0
+
+        glassplate compress s3://in s3://out --runner dask --runner-option address=tcp://host:8786
     """
     config = compress_config(
         source=source,
@@ -143,6 +166,8 @@ def compress(
         target_ms_ssim=target_ms_ssim,
         max_bpp=max_bpp,
         workers=workers,
+        runner=runner,
+        runner_options=parse_runner_options(runner_option or []),
         device=device,
         retry_failed=retry_failed,
         max_failures=max_failures,

@@ -1,4 +1,4 @@
-"""`glassplate codecs`, `glassplate report`, `glassplate sample`."""
+"""`glassplate codecs`, `glassplate runners`, `glassplate report`, `glassplate sample`."""
 
 from __future__ import annotations
 
@@ -38,6 +38,27 @@ def codecs(context: typer.Context, as_json: JsonOption = False) -> None:
             }
         )
     output.records(rows, ("codec", "summary", "options", "source"))
+
+
+def runners(context: typer.Context, as_json: JsonOption = False) -> None:
+    """List where `compress` can run, with the options of each runner.
+
+    Example:
+
+        glassplate runners
+    """
+    from glassplate.pipelines.runners import RUNNERS
+
+    rows = []
+    for name, runner in RUNNERS.items():
+        rows.append({"runner": name, "option": None, "default": None, "what": runner.summary})
+        for key, field in runner.model_fields.items():
+            default = "needed" if field.is_required() else field.default
+            if field.description:
+                rows.append(
+                    {"runner": name, "option": key, "default": default, "what": field.description}
+                )
+    output_of(context).records(rows, ("runner", "option", "default", "what"))
 
 
 def report(

@@ -62,6 +62,8 @@ def compress_archive(
     target_ms_ssim: float | None = None,
     max_bpp: float | None = None,
     workers: int = 1,
+    runner: str = "local",
+    runner_options: dict[str, Any] | None = None,
     device: str = "auto",
     retry_failed: bool = False,
     max_failures: float | str | None = None,
@@ -85,6 +87,8 @@ def compress_archive(
         target_ms_ssim=target_ms_ssim,
         max_bpp=max_bpp,
         workers=workers,
+        runner=runner,
+        runner_options=runner_options or {},
         device=device,
         retry_failed=retry_failed,
         max_failures=max_failures,
@@ -108,7 +112,9 @@ def flow_parameters(config: CompressConfig) -> dict[str, Any]:
     target = fields.pop("target")
     for measure in ("psnr", "ms_ssim"):
         target[f"target_{measure}"] = target.pop(measure)
-    return {**fields, **target}
+    runner_options = fields.pop("runner")
+    runner = {"runner": runner_options.pop("name"), "runner_options": runner_options}
+    return {**fields, **target, **runner}
 
 
 @task(cache_policy=NO_CACHE)

@@ -7,6 +7,7 @@ as a usage error that names the option.
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Annotated, Any, TypeVar, cast, get_args
 
 import typer
@@ -88,6 +89,8 @@ def compress_config(
     target_psnr: float | None,
     target_ms_ssim: float | None,
     max_bpp: float | None,
+    runner: str = "local",
+    runner_options: Mapping[str, Any] | None = None,
     **fields: Any,
 ) -> CompressConfig:
     """The options of a run. Raises ConfigError naming the option."""
@@ -99,7 +102,8 @@ def compress_config(
         "ms_ssim": target_ms_ssim,
         "max_bpp": max_bpp,
     }
-    return _validated(CompressConfig, {"target": target, **fields})
+    where = {**(runner_options or {}), "name": runner}
+    return _validated(CompressConfig, {"target": target, "runner": where, **fields})
 
 
 def evaluate_config(**fields: Any) -> EvaluateConfig:
@@ -136,12 +140,27 @@ def _usage_error(error: ValidationError) -> ConfigError:
     cause = first["msg"].removeprefix("Value error, ")
     if isinstance(first["input"], str | int | float):
         cause += f" (got {first['input']!r})"
+    if parts[0] == "runner":
+        option = "--runner-option" if parts[1:] else "--runner"
+        cause = ": ".join([*parts[2:], cause])
+        return ConfigError(cause, "See `glassplate runners`.", option)
     return ConfigError(cause, "See --help.", option)
 
 
 def parse_codec_options(pairs: list[str]) -> dict[str, Any]:
     """What --codec-option says: ['factor=0.15'] -> {'factor': 0.15}."""
     return parse_options(pairs, "--codec-option")
+
+
+def parse_runner_options(pairs: list[str]) -> dict[str, str]:
+    """What --runner-option says: ['version=1.20'] -> {'version': '1.20'}. Text: 1.20 is not 1.2."""
+    options = {}
+    for pair in pairs:
+        name, equals, text = pair.partition("=")
+        if not (name and equals):
+            raise ConfigError(f"{pair!r} is not NAME=VALUE", subject="--runner-option")
+        options[name.replace("-", "_")] = text
+    return options
 
 
 def parse_region(text: str | None) -> Region | None:

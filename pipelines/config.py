@@ -11,6 +11,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
 from glassplate.codecs import Target
 from glassplate.codecs.base import Device
+from glassplate.pipelines.runners import LocalRunner, Runner
 
 DEFAULT_MAX_PIXELS = 200_000_000
 """About 600 MB of RGB; larger pictures fail with `too-many-pixels` unless asked for."""
@@ -35,6 +36,7 @@ Fraction = Annotated[float, BeforeValidator(parse_fraction), Field(ge=0, le=1)]
 class CompressConfig(BaseModel):
     """What to compress, how, and when to stop. SOURCE and ARCHIVE are fsspec URLs or paths.
 
+    workers: processes of the local runner; elsewhere, how many share a machine's cores.
     plugins: modules that every worker imports first; they `register` codecs of their own.
     """
 
@@ -46,6 +48,7 @@ class CompressConfig(BaseModel):
     codec_options: dict[str, Any] = Field(default_factory=dict)
     target: Target = Target()
     workers: int = Field(default=1, ge=1, le=256)
+    runner: Runner = LocalRunner()
     device: Device = "auto"
     retry_failed: bool = False
     max_failures: Fraction | None = None

@@ -10,8 +10,11 @@ from __future__ import annotations
 
 import hashlib
 import logging
+import os
+import warnings
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from types import MappingProxyType
 
 from glassplate.codecs import FileCodec
 from glassplate.codecs.errors import (
@@ -27,7 +30,7 @@ from glassplate.pipelines.formats import claims_to_be_a_picture
 from glassplate.pipelines.ingest import ingest
 from glassplate.pipelines.planning import ShardPlan
 from glassplate.pipelines.records import Job, bitstream_row, image_row
-from glassplate.pipelines.sources import SourceRef, read_source
+from glassplate.pipelines.sources import Outcome, SourceRef, read_source
 from glassplate.pipelines.tiers import Original, Tiers
 
 logger = logging.getLogger(__name__)
@@ -41,19 +44,37 @@ _KEPT = (UnsupportedImageError, EncodeError)
 
 Batch = Sequence[Job]
 
+Death = tuple[str, Outcome]
+"""What is known of a picture that killed a process: the stage, and its outcome."""
+
+_NO_DEATHS: Mapping[str, Death] = MappingProxyType({})
+
+
+def set_up_worker(config: CompressConfig) -> Tiers:
+    """What a worker process does once: its share of the cores, quiet libraries, the codecs."""
+    import torch
+
+    # torch takes all cores in every process unless it is told not to
+    torch.set_num_threads(max(1, (os.cpu_count() or 1) // config.workers))
+    warnings.filterwarnings("ignore", module="PIL")  # odd files are the ledger's business
+    return Tiers(config)
+
 
 def encode_shard(
-    shard: ShardPlan, config: CompressConfig, tiers: Tiers | None = None
+    shard: ShardPlan,
+    config: CompressConfig,
+    tiers: Tiers,
+    deaths: Mapping[str, Death] = _NO_DEATHS,
 ) -> StagedShard:
     """Encode one shard into staging, unless it lies there already, whole and sound.
 
-    A bad file costs its own row and nothing else. Raises OSError or ShardDamagedError if the
-    archive cannot be written.
+    A bad file costs its own row and nothing else; `deaths` (by source URI) are not tried again.
+    Raises OSError or ShardDamagedError if the archive cannot be written.
     """
     store = Store(config.archive)
     if staged := load_staged(store, shard.key):
         return staged
-    jobs = encode_refs(shard.refs, config, tiers or Tiers(config))
+    jobs = encode_refs(shard.refs, config, tiers, deaths)
     stored = sorted((job for job in jobs if job.stored), key=lambda job: job.image_id or "")
     places = {job.image_id: place for place, job in enumerate(stored)}
     return stage_shard(
@@ -65,9 +86,17 @@ def encode_shard(
     )
 
 
-def encode_refs(refs: Sequence[SourceRef], config: CompressConfig, tiers: Tiers) -> list[Job]:
+def encode_refs(
+    refs: Sequence[SourceRef],
+    config: CompressConfig,
+    tiers: Tiers,
+    deaths: Mapping[str, Death] = _NO_DEATHS,
+) -> list[Job]:
     """Encode references without writing anything. Raises nothing: every job has its outcome."""
     jobs = [Job(ref) for ref in refs]
+    for job in jobs:
+        if job.ref.uri in deaths:
+            job.stage, job.outcome = deaths[job.ref.uri]
     _Encoder(config, tiers).run(jobs)
     return jobs
 
@@ -91,7 +120,7 @@ class _Encoder:
         batches: dict[tuple[int, ...], list[Job]] = defaultdict(list)
         held = 0
         for job in jobs:
-            if job.ref.outcome:
+            if job.ref.outcome or job.outcome:
                 continue
             self._attempt([job], self._load)
             if not job.original:

@@ -27,6 +27,18 @@ class CommitConflictError(ArchiveError):
     code = "commit-conflict"
 
 
+class WorkerError(ArchiveError):
+    """A worker failed, or the engine that it runs in; finished shards are kept."""
+
+    code = "worker-failed"
+
+
+class WorkerDiedError(GlassplateError):
+    """A picture killed the process that worked on it."""
+
+    code = "worker-died"
+
+
 class NotFoundError(GlassplateError):
     """No picture with this id or source name is in the snapshot."""
 

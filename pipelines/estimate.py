@@ -7,11 +7,9 @@ from collections import Counter
 from dataclasses import dataclass
 from statistics import fmean
 
-from glassplate.pipelines.encode import encode_refs
+from glassplate.pipelines.encode import encode_refs, set_up_worker
 from glassplate.pipelines.planning import RunPlan
 from glassplate.pipelines.records import image_row
-from glassplate.pipelines.tiers import Tiers
-from glassplate.pipelines.transforms import limit_threads
 
 
 @dataclass(frozen=True)
@@ -37,8 +35,7 @@ def estimate(plan: RunPlan, sample: int = 8) -> Estimate:
     config = plan.config
     refs = [ref for shard in plan.shards for ref in shard.refs if not ref.outcome]
     chosen = [refs[i * len(refs) // sample] for i in range(sample)] if len(refs) > sample else refs
-    limit_threads(config.workers)
-    tiers = Tiers(config)
+    tiers = set_up_worker(config)
     started = time.monotonic()
     rows = [image_row(job, config, None) for job in encode_refs(chosen, config, tiers)]
     seconds = time.monotonic() - started

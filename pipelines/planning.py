@@ -10,7 +10,6 @@ from __future__ import annotations
 import hashlib
 import json
 import logging
-import secrets
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -28,7 +27,7 @@ from glassplate.codecs.base import resolve_device
 from glassplate.codecs.errors import ConfigError, GlassplateError
 from glassplate.pipelines.archive.manifest import Snapshot
 from glassplate.pipelines.archive.schema import IMAGES
-from glassplate.pipelines.archive.snapshots import current_snapshot
+from glassplate.pipelines.archive.snapshots import current_snapshot, new_run_id
 from glassplate.pipelines.archive.store import Store
 from glassplate.pipelines.config import CompressConfig
 from glassplate.pipelines.sources import SourceRef, list_source, read_source
@@ -62,7 +61,7 @@ class ShardPlan:
     def from_json(cls, text: str) -> Self:
         """Inverse of `to_json`."""
         document = json.loads(text)
-        return cls(document["key"], tuple(_ref(fields) for fields in document["refs"]))
+        return cls(document["key"], tuple(source_ref(fields) for fields in document["refs"]))
 
 
 @dataclass(frozen=True)
@@ -143,7 +142,7 @@ def plan_run(config: CompressConfig) -> RunPlan:
     seed = config.encode_fingerprint() + codec.spec.fingerprint
     return RunPlan(
         config=config,
-        run_id=f"{started:%Y%m%dT%H%M%SZ}-{secrets.token_hex(3)}",
+        run_id=new_run_id(base, started),
         started=started.isoformat(timespec="seconds"),
         base=base.number if base else None,
         unchanged=len(refs) - len(new),
@@ -221,6 +220,7 @@ def _key(refs: Sequence[SourceRef], seed: str) -> str:
     return hashlib.sha256((seed + json.dumps(named)).encode()).hexdigest()
 
 
-def _ref(fields: dict[str, Any]) -> SourceRef:
-    outcome = fields.pop("outcome")
-    return SourceRef(**fields, outcome=tuple(outcome) if outcome else None)
+def source_ref(fields: dict[str, Any]) -> SourceRef:
+    """A reference from its fields as JSON gives them; inverse of `asdict`."""
+    outcome = fields["outcome"]
+    return SourceRef(**fields | {"outcome": tuple(outcome) if outcome else None})

@@ -61,7 +61,7 @@ def reporting(store: Store, plan: RunPlan, callback: ProgressCallback | None) ->
     if callback is None:
         yield
         return
-    watcher = _Watcher(store, plan)
+    watcher = Watcher(store, plan)
     stop = threading.Event()
 
     def watch() -> None:
@@ -79,7 +79,7 @@ def reporting(store: Store, plan: RunPlan, callback: ProgressCallback | None) ->
         callback(watcher.look())
 
 
-class _Watcher:
+class Watcher:
     """Adds up the marks of a plan's shards; each is read once."""
 
     def __init__(self, store: Store, plan: RunPlan) -> None:
@@ -92,6 +92,7 @@ class _Watcher:
         self.resumed = self.sum
 
     def look(self) -> Progress:
+        """How far the run is now."""
         self._read_marks()
         return Progress(
             done=self.sum.inputs,

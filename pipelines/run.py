@@ -18,19 +18,18 @@ from glassplate.pipelines.archive.commit import commit_run, create_archive, curr
 from glassplate.pipelines.archive.manifest import Ledger, RunEntry, Snapshot
 from glassplate.pipelines.archive.store import Store
 from glassplate.pipelines.archive.writer import StagedShard, load_staged, open_parquet
-from glassplate.pipelines.beam import beam
 from glassplate.pipelines.config import CompressConfig
 from glassplate.pipelines.errors import (
     ArchiveError,
     CommitConflictError,
     LedgerError,
     TooManyFailuresError,
+    WorkerError,
 )
+from glassplate.pipelines.job import run_job, traces
 from glassplate.pipelines.planning import RunPlan, plan_run
 from glassplate.pipelines.progress import ProgressCallback, reporting
-from glassplate.pipelines.runners import local_pipeline, quiet_beam
 from glassplate.pipelines.tiers import Tiers
-from glassplate.pipelines.transforms import EncodeShards
 
 __all__ = ["RunResult", "commit_plan", "compress", "encode_run", "plan_run", "verify_run"]
 
@@ -62,28 +61,35 @@ def compress(config: CompressConfig, progress: ProgressCallback | None = None) -
 
 
 def encode_run(plan: RunPlan, progress: ProgressCallback | None = None) -> None:
-    """Stage every shard of a plan that is not staged yet. Raises ArchiveError if a worker dies."""
+    """Stage every shard of a plan that is not staged yet.
+
+    If that fails, what is left is tried once more, carefully: in processes apart, so that a picture
+    that kills one becomes a row. After a run that died, the first try is careful already.
+    Raises WorkerError if the second try fails, too, and what `run_job` raises.
+    """
     if not plan.shards:
         return
     store = Store(plan.config.archive)
     create_archive(store)
+    with reporting(store, plan, progress):
+        for careful in (True,) if traces(store) else (False, True):
+            try:
+                _encode_pending(store, plan, careful=careful)
+            except WorkerError as error:
+                _check_base(store, plan)
+                if careful:
+                    raise
+                logger.warning("%s: trying again what is left, carefully", error.cause)
+            else:
+                return
+
+
+def _encode_pending(store: Store, plan: RunPlan, *, careful: bool) -> None:
     pending = [shard for shard in plan.shards if load_staged(store, shard.key) is None]
     # The local runner deals shards out in turn: largest first makes the hands about equal.
     pending.sort(key=lambda shard: (-shard.source_bytes, shard.key))
-    workers = max(1, min(plan.config.workers, len(pending)))
-    config = plan.config.model_copy(update={"workers": workers})
-    with reporting(store, plan, progress), quiet_beam():
-        if not pending:
-            return
-        try:
-            with local_pipeline(workers) as pipeline:
-                shards = pipeline | beam.Create([shard.to_json() for shard in pending])
-                _ = shards | EncodeShards(config)
-        except RuntimeError as error:  # what Beam makes of everything that workers raise
-            _check_base(store, plan)
-            cause = str(error).strip().splitlines()[-1]
-            fix = "Run again: finished shards are kept."
-            raise ArchiveError(f"a worker failed: {cause}", fix, config.archive) from error
+    if pending:
+        run_job(store, plan, pending, careful=careful)
 
 
 def verify_run(plan: RunPlan) -> list[StagedShard]:

@@ -2,44 +2,61 @@
 
 from __future__ import annotations
 
-import os
-import warnings
-from collections.abc import Iterator
+import threading
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import lru_cache, partial
 
+from glassplate.pipelines.archive.store import Store
 from glassplate.pipelines.beam import beam
 from glassplate.pipelines.config import CompressConfig
-from glassplate.pipelines.encode import encode_shard
+from glassplate.pipelines.encode import encode_shard, set_up_worker
+from glassplate.pipelines.isolate import IsolatedEncoder
 from glassplate.pipelines.planning import ShardPlan
-from glassplate.pipelines.tiers import Tiers
+
+_TURN = threading.Lock()
+"""One shard at a time in a process, however many threads an engine gives it."""
 
 
 @dataclass
 class EncodeShards(beam.PTransform):  # type: ignore[misc]
-    """PCollection of `ShardPlan.to_json()` -> PCollection of the keys of staged shards."""
+    """PCollection of (start, end), where shards stand in the plan file -> their keys, staged.
+
+    careful: encode in a process apart; see `isolate`.
+    """
 
     config: CompressConfig
+    plan: str
+    careful: bool = False
 
-    def expand(self, shards: beam.PCollection) -> beam.PCollection:
-        return shards | beam.Reshuffle() | beam.ParDo(_EncodeShard(self.config.model_dump_json()))
+    def expand(self, places: beam.PCollection) -> beam.PCollection:
+        encode = _EncodeShard(self.config.model_dump_json(), self.plan, self.careful)
+        return places | beam.Reshuffle() | beam.ParDo(encode)
 
 
 class _EncodeShard(beam.DoFn):  # type: ignore[misc]
-    def __init__(self, config_json: str) -> None:
+    def __init__(self, config_json: str, plan: str, careful: bool) -> None:
         self.config_json = config_json
+        self.plan = plan
+        self.careful = careful
 
     def setup(self) -> None:
-        self.config = CompressConfig.model_validate_json(self.config_json)
-        limit_threads(self.config.workers)
-        warnings.filterwarnings("ignore", module="PIL")  # odd files are the ledger's business
-        self.tiers = Tiers(self.config)
+        self.store = Store(CompressConfig.model_validate_json(self.config_json).archive)
 
-    def process(self, shard_json: str) -> Iterator[str]:
-        yield encode_shard(ShardPlan.from_json(shard_json), self.config, self.tiers).key
+    def process(self, place: tuple[int, int]) -> Iterator[str]:
+        shard = ShardPlan.from_json(self.store.read(self.plan, *place).decode())
+        with _TURN:
+            shard_encoder(self.config_json, self.plan, self.careful)(shard)
+        yield shard.key
 
 
-def limit_threads(workers: int) -> None:
-    """Share the cores: torch takes all of them in every process unless it is told not to."""
-    import torch
+@lru_cache(maxsize=1)
+def shard_encoder(config_json: str, plan: str, careful: bool) -> Callable[[ShardPlan], object]:
+    """What stages shards in this process: made once for a job, though engines set up for each.
 
-    torch.set_num_threads(max(1, (os.cpu_count() or 1) // workers))
+    plan: names the job, so that a process that outlives it does not carry over its codecs.
+    """
+    config = CompressConfig.model_validate_json(config_json)
+    if careful:
+        return IsolatedEncoder(config).encode
+    return partial(encode_shard, config=config, tiers=set_up_worker(config))

@@ -1,6 +1,6 @@
 """A worker process on this machine: Beam's own entry point, with its chatter turned down.
 
-Started by `runners.local_pipeline` as `python -m glassplate.pipelines.worker`. What our own code
+Started by `local.local_pipeline` as `python -m glassplate.pipelines.worker`. What our own code
 logs goes to the standard error of the command, as it is.
 """
 

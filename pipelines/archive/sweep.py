@@ -36,7 +36,7 @@ def orphans(store: Store, base: Snapshot | None, run_id: str) -> list[str]:
     try:
         for number in manifest_numbers(store):
             known |= runs_of(read_snapshot(store, number))
-    except ManifestError as error:
+    except (ManifestError, FileNotFoundError) as error:  # damaged, or expiring just now
         logger.warning("%s; folders of unfinished runs are kept", error)
         return []
     return [path for path in found if run_of(path) not in known]
@@ -54,13 +54,17 @@ def run_of(path: str) -> str:
 
 
 def stale(store: Store, staged: Sequence[StagedShard]) -> list[str]:
-    """Staging folders that are done with: this run's, and those that nobody came back for."""
+    """Staging folders that are done with: this run's, and those that nobody came back for.
+
+    The plans of other runs (`run=<run id>`) are among them: either they died, or they can no longer
+    commit.
+    """
     mine = {one.key for one in staged}
     horizon = datetime.now(UTC) - STAGING_LIFETIME
     return [
         f"{STAGING}/{key}"
         for key in store.list(STAGING)
-        if key in mine or _last_write(store, f"{STAGING}/{key}") < horizon
+        if key in mine or key.startswith("run=") or _last_write(store, f"{STAGING}/{key}") < horizon
     ]
 
 

@@ -22,7 +22,7 @@ from glassplate.pipelines.errors import (
 )
 
 COMMANDS = ["compress", "plan", "list", "query", "info", "get", "extract", "verify", "stats"]
-COMMANDS += ["codecs", "report", "evaluate", "sample"]
+COMMANDS += ["codecs", "runners", "report", "evaluate", "sample"]
 Run = Callable[..., Any]
 
 

@@ -14,8 +14,9 @@ from glassplate.flows.options import compress_config
 from glassplate.pipelines.config import CompressConfig
 
 IN_THE_PLURAL = {"codec_option": "codec_options", "plugin": "plugins", "verify": "verify_fraction"}
+IN_THE_PLURAL |= {"runner_option": "runner_options"}
 OF_THE_TERMINAL = {"context", "as_json", "no_progress", "dry_run", "flow"}
-OF_THE_COMMIT = {"max_failures", "verify_fraction", "latents"}
+OF_THE_JOB = {"max_failures", "verify_fraction", "latents", "runner", "runner_options"}
 CONFIG = CompressConfig(source="photos", archive="archive")
 
 
@@ -32,7 +33,7 @@ def test_command_and_flow_have_the_same_parameters() -> None:
 
 
 def test_a_plan_takes_what_decides_the_work() -> None:
-    assert defaults(plan).keys() == defaults(compress).keys() - OF_THE_COMMIT
+    assert defaults(plan).keys() == defaults(compress).keys() - OF_THE_JOB
 
 
 @pytest.mark.parametrize("function", [compress, plan, compress_archive.fn])

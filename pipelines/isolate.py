@@ -1,0 +1,133 @@
+"""Encoding in a process apart, so that a picture that kills the process is found and named.
+
+    a shard -> child -> staged
+                 `-- died: each picture alone -> child -> survived | died (decode, encode)
+                           the shard again, those that died as failed: worker-died
+
+Workers do this in a run's second try, after one of them died, and after a run that died itself. The
+child is started once for each worker, and ends when the worker's end of the pipe is closed.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Mapping
+from dataclasses import asdict
+from typing import Any
+
+from glassplate.codecs.errors import GlassplateError
+from glassplate.pipelines.config import CompressConfig
+from glassplate.pipelines.encode import Death, encode_refs, encode_shard, set_up_worker
+from glassplate.pipelines.errors import WorkerDiedError, WorkerError
+from glassplate.pipelines.planning import ShardPlan, source_ref
+from glassplate.pipelines.sources import SourceRef
+from glassplate.pipelines.tiers import Tiers
+
+logger = logging.getLogger(__name__)
+
+_STAGES = ("decode", "encode")
+
+
+class IsolatedEncoder:
+    """Stages shards in a child process, which is replaced when it dies."""
+
+    def __init__(self, config: CompressConfig) -> None:
+        self._config = config
+        self._child: subprocess.Popen[str] | None = None
+
+    def encode(self, shard: ShardPlan) -> None:
+        """Stage a shard; pictures that kill the child become `failed` rows.
+
+        Raises WorkerError if the child dies of the shard but of none of its pictures, or reports
+        an error.
+        """
+        request = {"shard": shard.to_json(), "deaths": {}}
+        if self._survives(request):
+            return
+        deaths = {ref.uri: death for ref in shard.refs if (death := self._try_alone(ref))}
+        logger.warning("shard %.12s: a process died; %d pictures are why", shard.key, len(deaths))
+        if not self._survives(request | {"deaths": deaths}):
+            cause = "the process that encodes it dies, though of no picture by itself"
+            raise WorkerError(
+                cause, "Is there enough memory? Fewer --workers need less.", shard.key
+            )
+
+    def _try_alone(self, ref: SourceRef) -> Death | None:
+        """At which stage a picture kills the child, if it does, and its outcome."""
+        if ref.outcome:
+            return None
+        for stage in _STAGES:
+            if not self._survives({"stage": stage, "ref": asdict(ref)}):
+                cause = f"the process that was to {stage} it died"
+                error = WorkerDiedError(
+                    cause, "Is the file sound? Is there enough memory?", ref.uri
+                )
+                return stage, ("failed", error.code, str(error))
+        return None
+
+    def _survives(self, request: Mapping[str, Any]) -> bool:
+        """Whether the child answers. Raises WorkerError if it answers with an error."""
+        child = self._child or self._start()
+        assert child.stdin
+        assert child.stdout
+        try:
+            child.stdin.write(json.dumps(request) + "\n")
+            child.stdin.flush()
+            answer = child.stdout.readline()
+        except BrokenPipeError:
+            answer = ""
+        if not answer:
+            child.wait()
+            self._child = None
+            return False
+        if error := json.loads(answer):
+            raise WorkerError(error)
+        return True
+
+    def _start(self) -> subprocess.Popen[str]:
+        command = [sys.executable, "-m", __name__]
+        child = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        assert child.stdin
+        child.stdin.write(self._config.model_dump_json() + "\n")
+        self._child = child
+        return child
+
+
+def main() -> None:
+    """The child: a configuration, then one request a line; answers null or what went wrong."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the command hears it, and closes the pipe
+    logging.basicConfig(format="%(levelname)s: %(message)s")
+    with os.fdopen(os.dup(sys.stdout.fileno()), "w") as answers:
+        os.dup2(sys.stderr.fileno(), sys.stdout.fileno())  # what libraries print is no answer
+        config = CompressConfig.model_validate_json(sys.stdin.readline())
+        stages = {"encode": set_up_worker(config), "decode": Tiers(_decoding_only(config))}
+        for line in sys.stdin:
+            print(json.dumps(_answer(json.loads(line), stages)), file=answers, flush=True)
+
+
+def _decoding_only(config: CompressConfig) -> CompressConfig:
+    """Options with which a picture is read and decoded, and its file is kept."""
+    return config.model_copy(update={"codec": "original", "codec_options": {}, "latents": False})
+
+
+def _answer(request: Mapping[str, Any], stages: Mapping[str, Tiers]) -> str | None:
+    if "ref" in request:
+        tiers = stages[request["stage"]]
+        encode_refs([source_ref(request["ref"])], tiers.config, tiers)
+        return None
+    tiers = stages["encode"]
+    deaths = {uri: (stage, tuple(what)) for uri, (stage, what) in request["deaths"].items()}
+    try:
+        encode_shard(ShardPlan.from_json(request["shard"]), tiers.config, tiers, deaths)
+    except (GlassplateError, OSError) as error:
+        return str(error)
+    return None
+
+
+if __name__ == "__main__":
+    main()
