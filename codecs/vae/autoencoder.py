@@ -47,7 +47,7 @@ class OwnAutoencoder(nn.Module):
         self.model = model.eval()
         config = model.config
         self.channels = config.latent
-        self.encoder_halo, self.decoder_halo = config.encoder_blocks, config.decoder_blocks
+        self.encoder_halo, self.decoder_halo = config.encoder_blocks + 1, config.decoder_blocks + 1
 
     def encode(self, x: Tensor) -> Tensor:
         """As the protocol says."""

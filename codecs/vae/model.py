@@ -21,11 +21,11 @@ class ModelConfig:
     """Widths and depths; all defaults together are `f8c4`: 3x512x512 to 4x64x64."""
 
     latent: int = 4
-    encoder_blocks: int = 4
-    encoder_hidden: int = 256
-    decoder_width: int = 256
-    decoder_blocks: int = 6
-    decoder_hidden: int = 512
+    encoder_blocks: int = 3
+    encoder_hidden: int = 192
+    decoder_width: int = 192
+    decoder_blocks: int = 5
+    decoder_hidden: int = 384
 
     def to_dict(self) -> dict[str, Any]:
         """JSON-able fields."""
@@ -64,7 +64,7 @@ class Block(nn.Module):
 class Encoder(nn.Module):
     """Three convolutions of stride 2, then blocks at 1/8.
 
-    x (3) ── 2x2/2 ── 12 ── 2x2/2 ── 48 ── 2x2/2 ── 192 ── blocks ── 1x1 ── mean, log-variance
+    x (3) ── 2x2/2 ── 12 ── 2x2/2 ── 48 ── 2x2/2 ── 192 ── blocks ── 3x3 ── mean, log-variance
     """
 
     def __init__(self, config: ModelConfig) -> None:
@@ -77,7 +77,7 @@ class Encoder(nn.Module):
         self.blocks = nn.Sequential(
             *(Block(COEFFICIENTS, config.encoder_hidden) for _ in range(config.encoder_blocks))
         )
-        self.head = nn.Conv2d(COEFFICIENTS, 2 * config.latent, 1)
+        self.head = nn.Conv2d(COEFFICIENTS, 2 * config.latent, 3, padding=1)
 
     def forward(self, x: Tensor, half: bool = False) -> tuple[Tensor, Tensor]:
         """Pictures to the posterior of their latents.
@@ -99,12 +99,12 @@ class Encoder(nn.Module):
 class Decoder(nn.Module):
     """Blocks at 1/8, then one sub-pixel convolution back to full size.
 
-    z ── 1x1 ── blocks ── 1x1 ── 192 ── shuffle 8 ── x (3)
+    z ── 3x3 ── blocks ── 1x1 ── 192 ── shuffle 8 ── x (3)
     """
 
     def __init__(self, config: ModelConfig) -> None:
         super().__init__()
-        self.head = nn.Conv2d(config.latent, config.decoder_width, 1)
+        self.head = nn.Conv2d(config.latent, config.decoder_width, 3, padding=1)
         self.blocks = nn.Sequential(
             *(
                 Block(config.decoder_width, config.decoder_hidden)

@@ -60,7 +60,7 @@ def normalise(model: Vae, crops: Tensor) -> None:
     encoder.weight[:channels] /= scale[:, None, None, None]
     encoder.bias[:channels] = (encoder.bias[:channels] - shift) / scale
     encoder.bias[channels:] -= 2 * scale.log()
-    decoder.bias += decoder.weight[:, :, 0, 0] @ shift
+    decoder.bias += torch.einsum("oiyx,i->o", decoder.weight, shift)
     decoder.weight *= scale[:, None, None]
 
 

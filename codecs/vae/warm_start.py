@@ -2,7 +2,8 @@
 
 The three stride-2 convolutions are orthonormal 2x2 Haar steps, so together a lossless transform of
 8x8 blocks; the encoder's head keeps the principal components of these on training crops, at unit
-variance; the decoder is the transpose, and all residual branches are zero.
+variance; the decoder predicts all of them from the 3x3 latents around, by least squares, and takes
+the block transform back. All residual branches are zero.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from torch.nn import functional as F
 from glassplate.codecs.vae.model import COEFFICIENTS, STRIDE, Encoder, Vae
 
 FIRST_LOG_VARIANCE = -8.0
+RIDGE = 1e-4
 
 
 @torch.no_grad()
@@ -37,15 +39,17 @@ def warm_start(model: Vae, crops: Tensor) -> None:
     nn.init.zeros_(encoder.head.weight)
     bias = torch.full((2 * len(scale),), FIRST_LOG_VARIANCE)
     analysis = components.T / scale[:, None]
-    encoder.head.weight[: len(scale), :, 0, 0] = analysis / flatten
+    encoder.head.weight[: len(scale), :, 1, 1] = analysis / flatten
     bias[: len(scale)] = -analysis @ mean
     _set(encoder.head.bias, bias)
 
+    latents = F.conv2d(coefficients - mean[:, None, None], analysis[:, :, None, None])
+    weight, bias = _least_squares(latents, coefficients)
     nn.init.normal_(decoder.head.weight, std=0.01)
     nn.init.zeros_(decoder.head.bias)  # type: ignore[arg-type]
-    decoder.head.weight[:COEFFICIENTS, :, 0, 0] = components * scale * flatten[:, None]
+    decoder.head.weight[:COEFFICIENTS] = weight * flatten[:, None, None, None]
     assert decoder.head.bias is not None
-    decoder.head.bias[:COEFFICIENTS] = mean * flatten
+    decoder.head.bias[:COEFFICIENTS] = bias * flatten
     nn.init.normal_(decoder.up.weight, std=0.001)
     nn.init.zeros_(decoder.up.bias)  # type: ignore[arg-type]
     decoder.up.weight[:, :COEFFICIENTS, 0, 0] = _block_transform(encoder) / flatten**2
@@ -77,6 +81,17 @@ def _principal(coefficients: Tensor, count: int) -> tuple[Tensor, Tensor, Tensor
     values, vectors = torch.linalg.eigh(torch.cov(flat.T))
     largest = torch.argsort(values, descending=True)[:count]
     return mean.float(), vectors[:, largest].float(), values[largest].sqrt().float()
+
+
+def _least_squares(z: Tensor, coefficients: Tensor) -> tuple[Tensor, Tensor]:
+    """The 3x3 convolution, weight and bias, that best gives (N, K, h, w) from (N, C, h, w)."""
+    inner = coefficients[:, :, 1:-1, 1:-1].movedim(1, -1).reshape(-1, coefficients.shape[1])
+    inputs = F.unfold(z, 3).movedim(1, -1).reshape(len(inner), -1)
+    inputs = torch.cat([inputs, torch.ones(len(inner), 1)], 1).double()
+    gram = inputs.T @ inputs
+    gram += RIDGE * len(inner) * torch.eye(len(gram))
+    solution = torch.linalg.solve(gram, inputs.T @ inner.double()).float()
+    return solution[:-1].T.reshape(-1, z.shape[1], 3, 3), solution[-1]
 
 
 def _set(parameter: Tensor | None, value: Tensor) -> None:
