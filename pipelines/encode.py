@@ -16,6 +16,8 @@ from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from types import MappingProxyType
 
+import torch
+
 from glassplate.codecs import FileCodec
 from glassplate.codecs.errors import (
     EncodeError,
@@ -35,8 +37,10 @@ from glassplate.pipelines.tiers import Original, Tiers
 
 logger = logging.getLogger(__name__)
 
-BATCH_PIXELS = 1 << 21
-"""When the open batches hold this many pixels together, they are encoded."""
+CPU_BATCH_PIXELS = 1 << 21
+GPU_BATCH_PIXELS = 1 << 26
+GPU_BYTES_PER_PIXEL = 1 << 10
+"""A generous share of a GPU's memory for each pixel of a batch; codecs cut theirs from it."""
 
 _PADDING = 64
 _KEPT = (UnsupportedImageError, EncodeError)
@@ -52,12 +56,21 @@ _NO_DEATHS: Mapping[str, Death] = MappingProxyType({})
 
 def set_up_worker(config: CompressConfig) -> Tiers:
     """What a worker process does once: its share of the cores, quiet libraries, the codecs."""
-    import torch
-
     # torch takes all cores in every process unless it is told not to
     torch.set_num_threads(max(1, (os.cpu_count() or 1) // config.workers))
     warnings.filterwarnings("ignore", module="PIL")  # odd files are the ledger's business
     return Tiers(config)
+
+
+def batch_pixels(device: str) -> int:
+    """When the open batches hold this many pixels together, they are encoded.
+
+    Enough to keep a GPU busy, as its memory allows; little where there is none.
+    """
+    if device != "cuda":
+        return CPU_BATCH_PIXELS
+    memory: int = torch.cuda.get_device_properties(0).total_memory
+    return max(CPU_BATCH_PIXELS, min(GPU_BATCH_PIXELS, memory // GPU_BYTES_PER_PIXEL))
 
 
 def encode_shard(
@@ -107,6 +120,7 @@ class _Encoder:
     def __init__(self, config: CompressConfig, tiers: Tiers) -> None:
         self.config = config
         self.tiers = tiers
+        self.batch_pixels = batch_pixels(getattr(tiers.codec, "device", "cpu"))
         self.seen: dict[str, Job] = {}
 
     def run(self, jobs: Batch) -> None:
@@ -128,7 +142,7 @@ class _Encoder:
             height, width, channels = job.pixels.shape
             batches[-(-height // _PADDING), -(-width // _PADDING), channels].append(job)
             held += height * width
-            if held >= BATCH_PIXELS:
+            if held >= self.batch_pixels:
                 yield from batches.values()
                 batches.clear()
                 held = 0

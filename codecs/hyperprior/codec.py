@@ -74,7 +74,7 @@ class HyperpriorCodec:
         self.config = config or HyperpriorConfig()
         self.weights_path = find(weights, self.config.size)
         loaded = load(self.weights_path)
-        place = resolve_device(device)
+        self.device = place = resolve_device(device)
         self.runtime = Runtime(
             model=loaded.model if place == "cpu" else copy.deepcopy(loaded.model).to(place),
             coder=loaded.coder,
