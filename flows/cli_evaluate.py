@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from glassplate.pipelines.evaluate import Evaluation
     from glassplate.pipelines.evaluate_summary import Summary
 
-PEERS = "jpeg,webp,avif,avif:subsampling=4:4:4,jxl,jp2"
+PEERS = "hyperprior,jpeg,webp,avif,avif:subsampling=4:4:4,jxl,jp2"
 LADDER = ",".join(map(str, range(0, 100, 5)))
 PREFERRED_ANCHOR = "avif"
 _COLUMNS = (
@@ -115,6 +115,8 @@ def evaluate(
     Examples:
 
         glassplate evaluate photos/ --out results/
+
+        glassplate evaluate photos/ --codecs hyperprior:weights=mine/,hyperprior,avif
 
         glassplate evaluate kodak/ --codecs avif,avif:subsampling=4:4:4,jxl --anchor jxl
     """

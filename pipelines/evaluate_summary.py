@@ -27,14 +27,14 @@ METRICS: dict[Metric, str] = {
 
 @dataclass(frozen=True)
 class AtEqualQuality:
-    """A codec at the anchor's PSNR: rate, pixels a second (10^6), and both against the anchor."""
+    """A codec at the anchor's PSNR: rate, 10^6 pixels a second, and its time over the anchor's."""
 
     choice: str
     bpp: float | None
     encode_mp_per_second: float | None
     decode_mp_per_second: float | None
-    encode_ratio: float | None
-    decode_ratio: float | None
+    encode_time_ratio: float | None
+    decode_time_ratio: float | None
 
 
 @dataclass(frozen=True)
@@ -149,8 +149,8 @@ def _at_quality(codec: Measured, psnr: float, anchor: AtEqualQuality | None) -> 
         bpp=rate_at(metric_curve(codec, "psnr"), psnr),
         encode_mp_per_second=encode,
         decode_mp_per_second=decode,
-        encode_ratio=_ratio(encode, anchor.encode_mp_per_second if anchor else encode),
-        decode_ratio=_ratio(decode, anchor.decode_mp_per_second if anchor else decode),
+        encode_time_ratio=_time_ratio(encode, anchor.encode_mp_per_second if anchor else encode),
+        decode_time_ratio=_time_ratio(decode, anchor.decode_mp_per_second if anchor else decode),
     )
 
 
@@ -162,8 +162,8 @@ def _speed_at(codec: Measured, psnr: float, name: str) -> float | None:
     return 1 / float(np.interp(psnr, *np.array(points).T))
 
 
-def _ratio(value: float | None, anchor: float | None) -> float | None:
-    return value / anchor if value and anchor else None
+def _time_ratio(speed: float | None, anchor: float | None) -> float | None:
+    return anchor / speed if speed and anchor else None
 
 
 def _pictures(

@@ -12,7 +12,7 @@ LIBRARIES = ("numpy", "pillow", "imagecodecs", "pyarrow", "duckdb", "apache-beam
 
 
 def machine() -> dict[str, Any]:
-    """CPU model, cores, memory, Python and library versions."""
+    """CPU model, cores, how busy they are, memory, Python and library versions."""
     cpu = [
         line.split(":", 1)[1].strip()
         for line in Path("/proc/cpuinfo").read_text().splitlines()
@@ -22,6 +22,7 @@ def machine() -> dict[str, Any]:
     return {
         "cpu": cpu[0] if cpu else platform.machine(),
         "cores": len(os.sched_getaffinity(0)),
+        "load_average": round(os.getloadavg()[0], 1),
         "memory_gib": round(memory / 2**30, 1),
         "python": platform.python_version(),
         "libraries": {name: version(name) for name in LIBRARIES},
