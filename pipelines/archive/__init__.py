@@ -1,6 +1,7 @@
 """The archive format: writing, committing, reading and verifying."""
 
 from glassplate.pipelines.archive.commit import commit_run
+from glassplate.pipelines.archive.compact import Compaction, compact_archive
 from glassplate.pipelines.archive.deliver import deliver
 from glassplate.pipelines.archive.extract import Extracted, extract
 from glassplate.pipelines.archive.reader import Archive, open_archive
@@ -11,12 +12,14 @@ from glassplate.pipelines.archive.writer import StagedShard, load_staged, stage_
 
 __all__ = [
     "Archive",
+    "Compaction",
     "Damage",
     "Extracted",
     "StagedShard",
     "Store",
     "VerifyReport",
     "commit_run",
+    "compact_archive",
     "create_archive",
     "current_snapshot",
     "deliver",

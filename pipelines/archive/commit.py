@@ -1,21 +1,33 @@
-"""Committing a run to an archive: publish, write the next manifest, sweep.
+"""Committing to an archive: publish, write the next manifest, sweep.
 
     staged files -> linked to images/run=<run>/<sha256>.parquet ... -> indexes, models
       -> exclusive creation of _manifests/<n>.json   (the commit)
       -> staging and orphans deleted
 
-A process that dies anywhere before the commit leaves the last snapshot as it was, and its staged
-shards for the next run to pick up.
+A run appends shards, a compaction puts large ones in the place of small ones. A process that dies
+anywhere before the commit leaves the last snapshot as it was, and its staged shards for the next
+run to pick up.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import accumulate
 from pathlib import Path
 from types import MappingProxyType
 
+import numpy as np
+
 from glassplate.codecs import CodecSpec
-from glassplate.pipelines.archive.index import INDEXED, Entries, append_segment, shard_entries
+from glassplate.pipelines.archive.index import (
+    INDEXED,
+    Entries,
+    Places,
+    append_segment,
+    relocate_segments,
+    shard_entries,
+)
 from glassplate.pipelines.archive.manifest import (
     FileEntry,
     Ledger,
@@ -24,6 +36,7 @@ from glassplate.pipelines.archive.manifest import (
     Snapshot,
 )
 from glassplate.pipelines.archive.models import write_models
+from glassplate.pipelines.archive.schema import SCHEMA_VERSION
 from glassplate.pipelines.archive.snapshots import (
     create_archive,
     current_snapshot,
@@ -31,11 +44,19 @@ from glassplate.pipelines.archive.snapshots import (
     manifest_path,
 )
 from glassplate.pipelines.archive.store import Store
-from glassplate.pipelines.archive.sweep import RUN_FOLDERS, orphans, runs_of, stale, sweep
+from glassplate.pipelines.archive.sweep import RUN_FOLDERS, orphans, stale, sweep
 from glassplate.pipelines.archive.writer import StagedShard, open_parquet
 from glassplate.pipelines.errors import ArchiveError, CommitConflictError, LedgerError
 
-__all__ = ["commit_run", "create_archive", "current_snapshot"]
+__all__ = ["Part", "commit_compaction", "commit_run", "create_archive", "current_snapshot"]
+
+
+@dataclass(frozen=True)
+class Part:
+    """Neighbouring shards of a snapshot, and what they were merged into; None: one that stays."""
+
+    span: range
+    merged: StagedShard | None
 
 
 def commit_run(
@@ -60,28 +81,87 @@ def commit_run(
     The staged shards stay for another try.
     """
     _check_ledger(staged, run.ledger)
-    _check_base(store, base)
-    if base and run.run_id in runs_of(base):
-        raise ArchiveError("a run of this id has committed", "Nothing was changed.", run.run_id)
+    codecs = (base.codecs if base else {}) | {k: v for one in staged for k, v in one.codecs.items()}
+
+    def publish(number: int) -> Snapshot:
+        models = write_models(
+            store, base.models if base else (), codecs, list(codec_specs), weights
+        )
+        snapshot = _publish_run(store, base, number, staged, run)
+        return snapshot.model_copy(update={"codecs": codecs, "models": models})
+
+    return _commit(store, base, run, staged, publish)
+
+
+def commit_compaction(
+    store: Store, base: Snapshot, parts: Sequence[Part], run: RunEntry
+) -> Snapshot:
+    """Put merged shards in the place of those that they were merged from, all or nothing.
+
+    Args:
+        base: The snapshot that is compacted.
+        parts: All of its shards, in their order.
+        run: Id, times and options; its ledger is empty.
+
+    Raises CommitConflictError if a run committed since `base`.
+    """
+
+    def publish(number: int) -> Snapshot:
+        index, places = f"_index/run={run.run_id}", _places(base, parts)
+        return base.model_copy(
+            update={
+                "schema_version": SCHEMA_VERSION,
+                "number": number,
+                "parent": base.number,
+                "shards": tuple(
+                    _publish_shard(store, part.merged.entry, run.run_id)
+                    if part.merged
+                    else base.shards[part.span.start]
+                    for part in parts
+                ),
+                "id_index": relocate_segments(store, base.id_index, places, f"{index}/id.parquet"),
+                "name_index": relocate_segments(
+                    store, base.name_index, places, f"{index}/name.parquet"
+                ),
+                "run": run,
+            }
+        )
+
+    merged = [part.merged for part in parts if part.merged]
+    return _commit(store, base, run, merged, publish)
+
+
+def _commit(
+    store: Store,
+    base: Snapshot | None,
+    run: RunEntry,
+    staged: Sequence[StagedShard],
+    publish: Callable[[int], Snapshot],
+) -> Snapshot:
+    """Publish as the snapshot of the next number, create its manifest, sweep."""
+    check_base(store, base)
+    if base and run.run_id <= base.run.run_id:
+        raise ArchiveError(
+            f"its id does not sort after that of the run before, {base.run.run_id}",
+            "Nothing was changed.",
+            run.run_id,
+        )
     left_over = orphans(store, base, run.run_id)
     number = max(manifest_numbers(store), default=0) + 1
-    codecs = (base.codecs if base else {}) | {k: v for one in staged for k, v in one.codecs.items()}
-    models = write_models(store, base.models if base else (), codecs, list(codec_specs), weights)
     try:
-        snapshot = _publish(store, base, number, staged, run)
-        snapshot = snapshot.model_copy(update={"codecs": codecs, "models": models})
-        _check_base(store, base)
+        snapshot = publish(number)
+        check_base(store, base)
         _create_manifest(store, snapshot)
     except (CommitConflictError, FileNotFoundError):
         for folder in RUN_FOLDERS:
             store.delete(f"{folder}/run={run.run_id}")
-        _check_base(store, base)  # staged files may be missing because another run swept them
+        check_base(store, base)  # staged files may be missing because another run swept them
         raise
     sweep(store, [*left_over, *stale(store, staged)])
     return snapshot
 
 
-def _publish(
+def _publish_run(
     store: Store,
     base: Snapshot | None,
     number: int,
@@ -122,6 +202,17 @@ def _publish_shard(store: Store, entry: ShardEntry, run_id: str) -> ShardEntry:
     return ShardEntry(**{table: publish(table, file) for table, file in files.items() if file})
 
 
+def _places(base: Snapshot, parts: Sequence[Part]) -> Places:
+    """Where compaction moves the rows of each shard of the base."""
+    shards = np.repeat(np.arange(len(parts)), [len(part.span) for part in parts])
+    offsets = [
+        offset
+        for part in parts
+        for offset in accumulate((base.shards[n].images.rows for n in part.span[:-1]), initial=0)
+    ]
+    return Places(shards.astype(np.int32), np.array(offsets, np.int32))
+
+
 def _create_manifest(store: Store, snapshot: Snapshot) -> None:
     """The commit. An object store may retry a write that had gone through: look before failing."""
     path, data = manifest_path(snapshot.number), snapshot.to_bytes()
@@ -145,7 +236,8 @@ def _check_ledger(staged: Sequence[StagedShard], ledger: Ledger) -> None:
         )
 
 
-def _check_base(store: Store, base: Snapshot | None) -> None:
+def check_base(store: Store, base: Snapshot | None) -> None:
+    """Raises CommitConflictError unless `base` is the newest snapshot still."""
     current = current_snapshot(store)
     if (current and current.number) != (base and base.number):
         raise _conflict(store)

@@ -5,16 +5,17 @@
 
 Entries are sorted by key in small row groups, so a lookup reads a footer and one row group. Each
 commit adds one segment, merged with those before it while they are not twice as large: a few
-segments, and every entry is rewritten a logarithmic number of times. Equal keys stay in the order
-of their commits. A key only nominates rows: the reader compares with the catalogue.
+segments, and every entry is rewritten a logarithmic number of times. Compaction moves rows to other
+shards: the segments that it concerns are rewritten as one. A key only nominates rows: the reader
+compares with the catalogue.
 """
 
 from __future__ import annotations
 
 import bisect
 import hashlib
-import io
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
@@ -23,7 +24,7 @@ import pyarrow.parquet as pq
 
 from glassplate.pipelines.archive.manifest import FileEntry
 from glassplate.pipelines.archive.store import Store
-from glassplate.pipelines.archive.writer import open_parquet
+from glassplate.pipelines.archive.writer import open_parquet, write_parquet
 
 ENTRY = np.dtype([("key", "<u8"), ("shard", "<i4"), ("row", "<i4")])
 Entries = npt.NDArray[np.void]
@@ -32,6 +33,7 @@ Entries = npt.NDArray[np.void]
 INDEXED = ["image_id", "source_uri", "name", "bitstream_row"]
 """Columns of the catalogue that the indexes are made from."""
 
+_NONE: Entries = np.empty(0, ENTRY)
 _ROW_GROUP = 8192
 _SCHEMA = pa.schema(
     [
@@ -40,6 +42,20 @@ _SCHEMA = pa.schema(
         pa.field("row", pa.int32(), nullable=False),
     ]
 )
+
+
+@dataclass(frozen=True)
+class Places:
+    """Where the rows of each old shard went: to which shard, behind how many rows; (n,) int32."""
+
+    shards: npt.NDArray[np.int32]
+    offsets: npt.NDArray[np.int32]
+
+    @property
+    def first_moved(self) -> int:
+        """The first shard of which any row has another place now; n if there is none."""
+        stays = (self.shards == np.arange(len(self.shards))) & (self.offsets == 0)
+        return int(np.argmin(stays)) if not stays.all() else len(stays)
 
 
 def id_keys(prefix: str) -> tuple[int, int]:
@@ -78,23 +94,80 @@ def append_segment(
         parts.insert(0, _read_all(store, kept.pop().path))
     if not rows:
         return tuple(kept)
-    entries = np.concatenate(parts)
-    entries = entries[np.argsort(entries["key"], kind="stable")]
-    table = pa.table([pa.array(entries[name]) for name in _SCHEMA.names], schema=_SCHEMA)
-    sink = io.BytesIO()
-    pq.write_table(
-        table,
-        sink,
-        row_group_size=_ROW_GROUP,
+    return (*kept, _write(store, path, [_sorted(np.concatenate(parts))]))
+
+
+def relocate_segments(
+    store: Store, segments: Sequence[FileEntry], places: Places, path: str
+) -> tuple[FileEntry, ...]:
+    """Write the segments with entries that move as one new file, in bounded memory.
+
+    Older segments that hold only entries of shards that stay are kept as they are. Returns the
+    segments that now make the index, newest last.
+    """
+    moving = next((n for n, one in enumerate(segments) if _is_moved(store, one, places)), None)
+    if moving is None:
+        return tuple(segments)
+    parts = [_relocated(store, segment, places) for segment in segments[moving:]]
+    return (*segments[:moving], _write(store, path, _merged(parts)))
+
+
+def _is_moved(store: Store, segment: FileEntry, places: Places) -> bool:
+    """Whether any entry may be of a shard that moves, by the statistics in the footer."""
+    metadata = open_parquet(store, segment.path).metadata
+    groups = (metadata.row_group(group) for group in range(metadata.num_row_groups))
+    statistics = [group.column(_SCHEMA.names.index("shard")).statistics for group in groups]
+    return any(one is None or one.max >= places.first_moved for one in statistics)
+
+
+def _relocated(store: Store, segment: FileEntry, places: Places) -> Iterator[Entries]:
+    """A segment's row groups, with the new places of their rows."""
+    with open_parquet(store, segment.path) as file:
+        for group in range(file.num_row_groups):
+            entries = _to_entries(file.read_row_group(group))
+            entries["row"] += places.offsets[entries["shard"]]
+            entries["shard"] = places.shards[entries["shard"]]
+            yield entries
+
+
+def _merged(parts: Sequence[Iterator[Entries]]) -> Iterator[Entries]:
+    """Sorted streams as one, a block of each at a time."""
+    held = [next(part, _NONE) for part in parts]
+    while any(map(len, held)):
+        last = min(block["key"][-1] for block in held if len(block))
+        cuts = [np.searchsorted(block["key"], last, side="right") for block in held]
+        yield _sorted(np.concatenate([b[:cut] for b, cut in zip(held, cuts, strict=True)]))
+        rests = [block[cut:] for block, cut in zip(held, cuts, strict=True)]
+        held = [b if len(b) else next(part, _NONE) for b, part in zip(rests, parts, strict=True)]
+
+
+def _sorted(entries: Entries) -> Entries:
+    return entries[np.argsort(entries["key"], kind="stable")]
+
+
+def _write(store: Store, path: str, blocks: Iterable[Entries]) -> FileEntry:
+    """Write sorted entries in row groups of one size."""
+
+    def row_groups() -> Iterator[pa.Table]:
+        rest = _NONE
+        for block in blocks:
+            rest = np.concatenate([rest, block])
+            whole = len(rest) - len(rest) % _ROW_GROUP
+            for start in range(0, whole, _ROW_GROUP):
+                yield _to_table(rest[start : start + _ROW_GROUP])
+            rest = rest[whole:]
+        if len(rest):
+            yield _to_table(rest)
+
+    return write_parquet(
+        store,
+        path,
+        _SCHEMA,
+        row_groups(),
         compression="none",  # keys are hashes
         use_dictionary=False,
-        write_statistics=["key"],
-        write_page_checksum=True,
+        write_statistics=["key", "shard"],
     )
-    data = sink.getvalue()
-    store.write(path, data)
-    digest = hashlib.sha256(data).hexdigest()
-    return (*kept, FileEntry(path=path, rows=rows, bytes=len(data), sha256=digest))
 
 
 class Index:
@@ -151,6 +224,10 @@ def rows_between(entries: Entries, low: int, high: int) -> list[tuple[int, int]]
 
 def _read_all(store: Store, path: str) -> Entries:
     return _to_entries(open_parquet(store, path).read())
+
+
+def _to_table(entries: Entries) -> pa.Table:
+    return pa.table([pa.array(entries[name]) for name in _SCHEMA.names], schema=_SCHEMA)
 
 
 def _to_entries(table: pa.Table) -> Entries:

@@ -13,8 +13,8 @@ from glassplate.codecs.errors import ConfigError
 from glassplate.pipelines.errors import ShardDamagedError
 
 _NEWEST = """
-    SELECT images.* FROM images JOIN runs USING (run)
-    QUALIFY row_number() OVER (PARTITION BY source_uri ORDER BY run_number DESC) = 1
+    SELECT * REPLACE (coalesce(run_id, run) AS run_id) FROM images
+    QUALIFY row_number() OVER (PARTITION BY source_uri ORDER BY coalesce(run_id, run) DESC) = 1
 """
 _STATS = """
     SELECT count(*) AS sources,
@@ -38,7 +38,6 @@ _CODEC_STATS = """
 
 def where(
     images: ds.Dataset,
-    runs: Sequence[str],
     condition: str | None = None,
     *,
     columns: Sequence[str] | None = None,
@@ -48,8 +47,7 @@ def where(
     """Rows of the newest version of every source that meet a condition.
 
     Args:
-        images: The catalogue, with its `run` column.
-        runs: Run ids in the order of their commits.
+        images: The catalogue, with its `run` column; run ids sort in the order of the commits.
         condition: A SQL expression over the catalogue's columns; None: all rows.
         columns: Columns to return; None: all.
         order: What comes after ORDER BY; None: by name, then source_uri.
@@ -65,30 +63,27 @@ def where(
     chosen = ", ".join(f'"{name}"' for name in columns) if columns else "*"
     return _run(
         images,
-        runs,
         f"SELECT {chosen} FROM newest\nWHERE (\n{condition or 'true'}\n)\n"
         f"ORDER BY {order or 'name, source_uri'}\n"
         f"LIMIT {'ALL' if limit is None else int(limit)}",
     )
 
 
-def stats(images: ds.Dataset, runs: Sequence[str]) -> dict[str, Any]:
+def stats(images: ds.Dataset) -> dict[str, Any]:
     """Counts of sources by status, bytes, and per codec its pictures, bytes and mean quality.
 
     Keys as in the SQL above, and `codecs`: one dict for each codec. Bit-exact pictures (infinite
     PSNR) are left out of the PSNR figures. Raises ShardDamagedError.
     """
-    total: dict[str, Any] = _run(images, runs, _STATS).to_pylist()[0]
-    return total | {"codecs": _run(images, runs, _CODEC_STATS).to_pylist()}
+    total: dict[str, Any] = _run(images, _STATS).to_pylist()[0]
+    return total | {"codecs": _run(images, _CODEC_STATS).to_pylist()}
 
 
-def _run(images: ds.Dataset, runs: Sequence[str], sql: str) -> pa.Table:
-    order = pa.table({"run": pa.array(runs, pa.string()), "run_number": range(len(runs))})
+def _run(images: ds.Dataset, sql: str) -> pa.Table:
     with duckdb.connect(
         config={"enable_external_access": False, "lock_configuration": True}
     ) as connection:
         connection.register("images", images)
-        connection.register("runs", order)
         try:
             return connection.sql(f"WITH newest AS ({_NEWEST})\n{sql}").to_arrow_table()
         except duckdb.Error as error:

@@ -181,16 +181,11 @@ class Archive:
         limit: int | None = None,
     ) -> pa.Table:
         """Query the newest row of every source by SQL; see `query.where`."""
-        return query.where(
-            self.images(), self._runs(), condition, columns=columns, order=order, limit=limit
-        )
+        return query.where(self.images(), condition, columns=columns, order=order, limit=limit)
 
     def stats(self) -> dict[str, Any]:
         """Counts, bytes and quality of the newest row of every source; see `query.stats`."""
-        return query.stats(self.images(), self._runs())
-
-    def _runs(self) -> list[str]:
-        return list(dict.fromkeys(run_of(shard.images.path) for shard in self.manifest.shards))
+        return query.stats(self.images())
 
     def _read(self, stored: Stored) -> BitstreamRow:
         try:

@@ -13,7 +13,7 @@ from typing import Any, Literal, TypedDict
 import pyarrow as pa
 
 SCHEMA_VERSION = 2
-"""2 added `segments`; files of version 1 read as if it were null."""
+"""2 added `segments` and `run_id`; files of version 1 read as if they were null."""
 
 EMBEDDING_SIZE = 96
 
@@ -58,6 +58,7 @@ IMAGES = _schema(
         _field("error_code", pa.string(), "stable code of the error"),
         _field("error_message", pa.string(), "subject, cause and fix"),
         _field("bitstream_row", pa.int32(), "row in this shard's bitstreams file; null: none"),
+        _field("run_id", pa.string(), "run of the row in a compacted file; null: that of the path"),
     ],
 )
 
@@ -90,7 +91,7 @@ LATENTS = _schema(
         _field("image_id", pa.string(), "sha256 (hex) of the source bytes", nullable=False),
         _field("latent", pa.binary(), "C-order, little-endian; null if the codec has none"),
         _field("shape", pa.list_(pa.int32()), "shape of the latent, channels first"),
-        _field("dtype", pa.string(), "numpy name of the latent's type"),
+        _field("dtype", pa.string(), "int8 | float16 | bfloat16 | another numpy name"),
         _field(
             "embedding",
             pa.list_(pa.float16(), EMBEDDING_SIZE),
@@ -136,6 +137,7 @@ class ImageRow:
     error_code: str | None = None
     error_message: str | None = None
     bitstream_row: int | None = None
+    run_id: str | None = None
 
 
 class Segment(TypedDict):

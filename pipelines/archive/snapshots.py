@@ -5,8 +5,9 @@ from __future__ import annotations
 import json
 import logging
 import re
+import secrets
 import uuid
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 from glassplate.pipelines.archive.manifest import FORMAT_VERSION, Snapshot
 from glassplate.pipelines.archive.store import Store
@@ -16,6 +17,7 @@ logger = logging.getLogger(__name__)
 
 IDENTITY = "archive.json"
 MANIFESTS = "_manifests"
+_STAMP = "%Y%m%dT%H%M%SZ"
 
 
 def create_archive(store: Store) -> None:
@@ -73,6 +75,19 @@ def read_snapshot(store: Store, number: int) -> Snapshot:
     """One snapshot by number. Raises ManifestError, FileNotFoundError."""
     path = manifest_path(number)
     return Snapshot.from_bytes(store.read(path), subject=path)
+
+
+def new_run_id(base: Snapshot | None, now: datetime) -> str:
+    """A name for the next run: <UTC yyyymmddThhmmssZ>-<6 hex>.
+
+    Ids sort in the order of the commits, whatever the clock says: a run follows its base.
+    """
+    token = secrets.token_hex(3)
+    run_id = f"{now:{_STAMP}}-{token}"
+    if base and run_id <= base.run.run_id:
+        last = datetime.strptime(base.run.run_id.split("-")[0], _STAMP)
+        run_id = f"{last + timedelta(seconds=1):{_STAMP}}-{token}"
+    return run_id
 
 
 def current_snapshot(store: Store) -> Snapshot | None:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import hashlib
 import logging
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import IO, Any
 
@@ -68,17 +68,32 @@ def stage_shard(
     """
     folder = f"{STAGING}/{key}"
     files = {
-        table: _write(store, f"{folder}/{table}.parquet", table, rows)
+        table: write_table(
+            store,
+            f"{folder}/{table}.parquet",
+            table,
+            (to_table(group, TABLES[table]) for group in _row_groups(table, rows)),
+        )
         for table, rows in (("images", images), ("bitstreams", bitstreams), ("latents", latents))
         if rows or table == "images"
     }
-    staged = StagedShard(
-        key=key,
-        entry=ShardEntry(**files),
-        ledger=ledger_of(images),
-        codecs={r.codec_fingerprint: r.codec for r in images if r.codec_fingerprint and r.codec},
+    return mark_staged(
+        store,
+        StagedShard(
+            key=key,
+            entry=ShardEntry(**files),
+            ledger=ledger_of(images),
+            codecs={
+                r.codec_fingerprint: r.codec for r in images if r.codec_fingerprint and r.codec
+            },
+        ),
     )
-    store.write(f"{folder}/done.json", staged.model_dump_json(exclude_none=True).encode())
+
+
+def mark_staged(store: Store, staged: StagedShard) -> StagedShard:
+    """Say that all files of a shard lie in staging, whole and sound."""
+    mark = staged.model_dump_json(exclude_none=True).encode()
+    store.write(f"{STAGING}/{staged.key}/done.json", mark)
     return staged
 
 
@@ -117,23 +132,35 @@ def open_parquet(store: Store, path: str, *, checksums: bool = True) -> pq.Parqu
     return pq.ParquetFile(store.open(path), page_checksum_verification=checksums)
 
 
-def _write(store: Store, path: str, table: str, rows: Sequence[Any]) -> FileEntry:
+def write_table(store: Store, path: str, table: str, row_groups: Iterable[pa.Table]) -> FileEntry:
+    """Write one Parquet file of an archive's table, row group by row group, and read it back.
+
+    Raises ShardDamagedError, OSError.
+    """
     schema = TABLES[table]
-    with store.create(path) as file:
-        sink = _HashingSink(file)
-        with pq.ParquetWriter(sink, schema, **_writer_options(table, schema)) as writer:
-            for group in _row_groups(table, rows):
-                writer.write_table(to_table(group, schema), row_group_size=len(group) or None)
-    entry = FileEntry(path=path, rows=len(rows), bytes=sink.size, sha256=sink.digest.hexdigest())
+    entry = write_parquet(store, path, schema, row_groups, **_writer_options(table, schema))
     _read_back(store, entry)
     return entry
+
+
+def write_parquet(
+    store: Store, path: str, schema: pa.Schema, row_groups: Iterable[pa.Table], **options: Any
+) -> FileEntry:
+    """Write tables as the row groups of one file, which is hashed on its way."""
+    rows = 0
+    with store.create(path) as file:
+        sink = _HashingSink(file)
+        with pq.ParquetWriter(sink, schema, write_page_checksum=True, **options) as writer:
+            for group in row_groups:
+                writer.write_table(group, row_group_size=group.num_rows or None)
+                rows += group.num_rows
+    return FileEntry(path=path, rows=rows, bytes=sink.size, sha256=sink.digest.hexdigest())
 
 
 def _writer_options(table: str, schema: pa.Schema) -> dict[str, Any]:
     columns = [leaf for field in schema for leaf in _leaves(field.name, field.type)]
     return {
         "compression": {name: "none" if name in _BLOBS else "zstd" for name in columns},
-        "write_page_checksum": True,
         **_OPTIONS[table],
     }
 

@@ -44,7 +44,7 @@ def write_archive(config: CompressConfig) -> None:
         ]
         staged.append(stage_shard(store, f"{start:064}", rows, [], []))
     ledger = sum((one.ledger for one in staged), Ledger())
-    run = RunEntry(run_id="bench", started="", finished="", options={}, ledger=ledger)
+    run = RunEntry(run_id="20260101T000000Z-000000", started="", finished="", options={}, ledger=ledger)
     commit_run(store, None, staged, run, [])
 
 

@@ -6,6 +6,7 @@ import hashlib
 import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
 
 import numpy as np
 
@@ -13,11 +14,12 @@ from glassplate.codecs import CodecSpec, Pixels, Target
 from glassplate.pipelines.archive import StagedShard, Store, commit_run, current_snapshot
 from glassplate.pipelines.archive.manifest import Ledger, RunEntry, Snapshot
 from glassplate.pipelines.archive.schema import BitstreamRow, ImageRow, LatentRow
-from glassplate.pipelines.archive.snapshots import create_archive
+from glassplate.pipelines.archive.snapshots import create_archive, new_run_id
 from glassplate.pipelines.archive.writer import stage_shard
 from tests.fakes import FakeCodec
 
 CODEC = FakeCodec(FakeCodec.Config())
+_DAY = datetime(2026, 1, 1, tzinfo=UTC)
 _runs = itertools.count()
 
 
@@ -87,9 +89,8 @@ def stage(store: Store, key: str, sources: Sequence[Rows]) -> StagedShard:
 def run_entry(staged: Sequence[StagedShard], run_id: str | None = None) -> RunEntry:
     """A run whose ledger is the sum of its shards."""
     ledger = sum((one.ledger for one in staged), Ledger())
-    number = next(_runs)
     return RunEntry(
-        run_id=run_id or f"20260101t{number:06d}Z-abcdef",
+        run_id=run_id or new_run_id(None, _DAY + timedelta(days=1, minutes=next(_runs))),
         started="2026-01-01T00:00:00+00:00",
         finished="2026-01-01T00:01:00+00:00",
         options={},
@@ -103,4 +104,6 @@ def commit(
     """Stage shards and commit them as one run on top of what is there."""
     create_archive(store)
     staged = [stage(store, f"key{n}", shard) for n, shard in enumerate(shards)]
-    return commit_run(store, current_snapshot(store), staged, run_entry(staged), specs)
+    base = current_snapshot(store)
+    run = run_entry(staged, new_run_id(base, _DAY))
+    return commit_run(store, base, staged, run, specs)

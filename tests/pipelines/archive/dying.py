@@ -5,9 +5,11 @@ from __future__ import annotations
 import os
 import signal
 from contextlib import AbstractContextManager
+from datetime import UTC, datetime
 from typing import IO
 
-from glassplate.pipelines.archive import Store, commit_run, current_snapshot
+from glassplate.pipelines.archive import Store, commit_run, compact_archive, current_snapshot
+from glassplate.pipelines.archive.snapshots import new_run_id
 from tests.pipelines.archive.building import CODEC, encoded, run_entry, stage
 
 
@@ -43,9 +45,16 @@ class DyingStore(Store):
 def second_run(store: Store) -> None:
     """Stage and commit one shard of two pictures."""
     staged = [stage(store, "second", [encoded("b.png", 2), encoded("c.png", 3)])]
-    commit_run(store, current_snapshot(store), staged, run_entry(staged), [CODEC.spec])
+    base = current_snapshot(store)
+    run = run_entry(staged, new_run_id(base, datetime.now(UTC)))
+    commit_run(store, base, staged, run, [CODEC.spec])
 
 
 def run_and_die(url: str, operations: int) -> None:
     """For a process of its own."""
     second_run(DyingStore(url, operations))
+
+
+def compact_and_die(url: str, operations: int) -> None:
+    """For a process of its own."""
+    compact_archive(DyingStore(url, operations), keep_snapshots=1)
