@@ -17,11 +17,11 @@ from glassplate.codecs.training.callbacks import Callbacks, Step
 from glassplate.codecs.training.registry import TRAINERS
 from glassplate.flows.live import Show, live_count
 from glassplate.flows.options import DeviceOption, JsonOption, NoProgress, output_of, train_config
-from glassplate.flows.output import Output, human_seconds, one_line
+from glassplate.flows.output import Output, one_line
+from glassplate.flows.train_text import step_text, validation_text
 
-STEP_INTERVAL = 5.0
-"""Seconds between the steps that --json tells of."""
-_COMMON = {"time", "step", "minutes", "learning_rate", "pictures", "device", "loss", "points"}
+INTERVAL = 5.0
+"""Seconds between messages about steps and pictures."""
 
 app = typer.Typer(
     name="train",
@@ -157,37 +157,30 @@ def _stopping(output: Output) -> Iterator[_Interrupt]:
 
 
 def _callbacks(output: Output, interrupt: _Interrupt, show: Show | None) -> Callbacks:
-    last = time.monotonic()
+    told = time.monotonic()
+
+    def is_due() -> bool:
+        nonlocal told
+        due = time.monotonic() - told >= INTERVAL
+        told = time.monotonic() if due else told
+        return due
+
+    def on_pictures(pictures: int, crops: int) -> None:
+        if is_due():
+            output.message(f"reading pictures: {pictures}, {crops} crops")
+            if output.as_json:
+                output.record({"event": "pictures", "pictures": pictures, "crops": crops})
 
     def on_step(step: Step) -> None:
-        nonlocal last
         interrupt.training = True
         if show:
-            show(step.number, max(step.number, round(step.number / step.share)), _text(step))
-        if output.as_json and time.monotonic() - last >= STEP_INTERVAL:
-            last = time.monotonic()
+            show(step.number, round(step.number / step.share), step_text(step))
+        if output.as_json and is_due():
             output.record({"event": "step", **asdict(step), "minutes_left": step.minutes_left})
 
     def on_validation(record: dict[str, Any]) -> None:
+        output.message(validation_text(record))
         if output.as_json:
             output.record({"event": "validation", **record})
-        output.message(f"step {record['step']}, minute {record['minutes']}: {measures(record)}")
-
-    def on_pictures(pictures: int, crops: int) -> None:
-        if output.as_json:
-            output.record({"event": "pictures", "pictures": pictures, "crops": crops})
-        output.message(f"reading pictures: {pictures}, {crops} crops")
 
     return Callbacks(lambda: interrupt.asked, on_pictures, on_step, on_validation)
-
-
-def _text(step: Step) -> str:
-    left = human_seconds(60 * step.minutes_left)
-    return f"loss {step.loss:.4f}, learning rate {step.learning_rate:.1e}, {left} left"
-
-
-def measures(record: dict[str, Any]) -> str:
-    """What a validation found, in one line: '0.11 bpp 26.0 dB, 0.23 bpp 28.2 dB, ...'."""
-    points = [f"{bpp:.2f} bpp {db:.1f} dB" for bpp, db in record.get("points", [])]
-    others = [f"{name} {value}" for name, value in record.items() if name not in _COMMON]
-    return ", ".join(points + others).replace("_", " ")

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import torch
 
-from glassplate.codecs.errors import ConfigError, StoppedError, WeightsError
+from glassplate.codecs.errors import ConfigError, WeightsError
 from glassplate.codecs.hyperprior.calibrate import calibrate
 from glassplate.codecs.hyperprior.model import SIZES, Hyperprior
 from glassplate.codecs.hyperprior.task import HyperpriorTask
@@ -31,9 +31,7 @@ def train_hyperprior(config: TrainConfig, callbacks: Callbacks = SILENT) -> Path
     if config.size not in SIZES:
         raise ConfigError(f"no size {config.size!r}", f"Known: {', '.join(SIZES)}.", "--size")
     task = HyperpriorTask(SIZES[config.size], config.half, _start(config))
-    model, records = train(task, config, callbacks.stop)
-    if callbacks.stop():
-        raise StoppedError(f"stopped at step {records[-1]['step']}", "Run the same again to go on.")
+    model, records = train(task, config, callbacks)
     assert isinstance(model, Hyperprior)
     path = config.out / f"hyperprior-{config.size}.safetensors"
     sha256 = export(model, open_crops(config), path, config.late_crop)

@@ -8,9 +8,17 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from pydantic import ValidationError
 from torch import Tensor
 
-from glassplate.codecs.errors import WeightsError
+from glassplate.codecs.errors import ConfigError, WeightsError
+from glassplate.codecs.training.config import TrainConfig
+
+FIXED = {
+    "kind": "--kind", "source": "--data", "size": "--size", "start": "--start",
+    "max_crops": "--max-crops", "seed": "--seed",
+}  # fmt: skip
+"""Field -> option that stays as it was; everything else may change between two parts of a run."""
 
 
 @dataclass
@@ -32,11 +40,26 @@ class Checkpoint:
         beside.replace(path)
 
     @classmethod
-    def load(cls, path: Path) -> Checkpoint:
-        """Read without running any code of the file. Raises WeightsError if it is not ours."""
+    def load(cls, path: Path, config: TrainConfig) -> Checkpoint:
+        """Read without running any code of the file.
+
+        Raises WeightsError if it is not ours, ConfigError if it is of another run than `config`.
+        """
         try:
-            return cls(**torch.load(path, map_location="cpu", weights_only=True))
-        except (pickle.UnpicklingError, RuntimeError, TypeError, EOFError) as error:
+            checkpoint = cls(**torch.load(path, map_location="cpu", weights_only=True))
+            begun = TrainConfig.model_validate(checkpoint.config)
+        except (
+            pickle.UnpicklingError, RuntimeError, TypeError, EOFError, KeyError, ValidationError,
+        ) as error:  # fmt: skip
             raise WeightsError(
                 f"not a checkpoint: {error}", "Start a new run in an empty folder.", str(path)
             ) from error
+        for field, option in FIXED.items():
+            old, new = getattr(begun, field), getattr(config, field)
+            if old != new:
+                raise ConfigError(
+                    f"the run in {path.parent} was begun with {old or 'none'}, not {new or 'none'}",
+                    "Leave that as it was, or give an empty --out.",
+                    option,
+                )
+        return checkpoint

@@ -96,12 +96,16 @@ class CropStore:
         return cls(slots, crops, known["left_out"])
 
     def split(self, validation_share: float = 0.04) -> tuple[list[int], list[int]]:
-        """Indices for training and validation, decided by the hash of the picture's name."""
+        """Indices for training and validation, decided by the hash of the picture's name.
+
+        A very small collection is trained and validated on all the same.
+        """
         parts: tuple[list[int], list[int]] = ([], [])
         for index, crop in enumerate(self.crops):
             digest = hashlib.sha256(Path(crop.name).name.encode()).digest()
             parts[int.from_bytes(digest[:4]) / 2**32 < validation_share].append(index)
-        return parts
+        training, held_out = parts
+        return training or held_out, held_out or training
 
     def sample(self, indices: list[int], count: int, size: int) -> Tensor:
         """Random crops, flips and transpositions: (count, 3, size, size) float32 in [0, 1].

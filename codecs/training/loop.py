@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import logging
 import time
-from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Protocol
@@ -15,14 +14,17 @@ from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from glassplate.codecs.base import resolve_device
-from glassplate.codecs.errors import EncodeError
+from glassplate.codecs.errors import EncodeError, StoppedError
+from glassplate.codecs.training.callbacks import SILENT, Callbacks, Step
 from glassplate.codecs.training.checkpoint import Checkpoint
 from glassplate.codecs.training.config import TrainConfig
-from glassplate.codecs.training.data import CropStore
+from glassplate.codecs.training.data import open_crops
 from glassplate.codecs.training.schedule import Schedule
 
 logger = logging.getLogger(__name__)
 
+METRICS = "metrics.jsonl"
+"""The validation records of a run, in its folder."""
 HELD_OUT = 16
 """Crops that are validated on."""
 LONGEST_STEP = 5.0
@@ -46,31 +48,29 @@ class Task(Protocol):
 
 
 def train(
-    task: Task, config: TrainConfig, stop: Callable[[], bool] = lambda: False
+    task: Task, config: TrainConfig, callbacks: Callbacks = SILENT
 ) -> tuple[nn.Module, list[dict[str, Any]]]:
     """Train, or go on from the checkpoint in `config.out`.
 
-    Args:
-        task: The model and its objective.
-        config: Options.
-        stop: Asked after every step; when true, a checkpoint is written and training ends.
-
     Returns:
         The averaged model, on the CPU, and all validation records so far.
+
+    Raises StoppedError, with a checkpoint written, if the callbacks said so; ConfigError if the
+    checkpoint is of another run, WeightsError if it is unsound, InputError without pictures.
     """
-    return _Run(task, config).run(stop)
+    return _Run(task, config, callbacks).run()
 
 
 class _Run:
-    def __init__(self, task: Task, config: TrainConfig) -> None:
-        self.task, self.config = task, config
+    def __init__(self, task: Task, config: TrainConfig, callbacks: Callbacks) -> None:
+        self.task, self.config, self.callbacks = task, config, callbacks
         self.device = torch.device(resolve_device(config.device))
         self.schedule = Schedule(config.learning_rate, config.steps, config.minutes)
         config.out.mkdir(parents=True, exist_ok=True)
         self.path = config.out / "checkpoint.pt"
-        self.metrics = config.out / "metrics.jsonl"
+        self.metrics = config.out / METRICS
         torch.manual_seed(config.seed)
-        self.store = CropStore.build(config.source, config.out / "crops")
+        self.store = open_crops(config, callbacks)
         self.indices, held_out = self.store.split()
         self.held_out = self.store.centres(held_out[:HELD_OUT], config.late_crop).to(self.device)
         self.model = task.build(self.store.sample(self.indices, 48, config.crop)).to(self.device)
@@ -81,18 +81,25 @@ class _Run:
         )
         self.step, self.minutes = 0, 0.0
         if self.path.exists():
-            self._restore(Checkpoint.load(self.path))
+            self._restore(Checkpoint.load(self.path, config))
 
-    def run(self, stop: Callable[[], bool]) -> tuple[nn.Module, list[dict[str, Any]]]:
+    def run(self) -> tuple[nn.Module, list[dict[str, Any]]]:
         saved = validated = self.minutes
         if self.step == 0:
             self._validate(float("nan"))
         running = float("nan")
-        while self.schedule.progress(self.step, self.minutes) < 1 and not stop():
+        while self.schedule.progress(self.step, self.minutes) < 1:
+            if self.callbacks.stop():
+                self._save()
+                cause = f"stopped at step {self.step}, minute {self.minutes:.1f}"
+                raise StoppedError(
+                    cause, "The same again goes on from there.", str(self.config.out)
+                )
             begin = time.perf_counter()
             loss = self._train_step()
             self.minutes += min(time.perf_counter() - begin, LONGEST_STEP) / 60
             running = loss if running != running else 0.99 * running + 0.01 * loss
+            self._tell(running)
             if self.minutes - saved >= self.config.checkpoint_minutes:
                 self._save()
                 saved = self.minutes
@@ -126,6 +133,11 @@ class _Run:
         self.step += 1
         return loss.item()
 
+    def _tell(self, loss: float) -> None:
+        share = self.schedule.progress(self.step, self.minutes)
+        rate = self.schedule.rate(self.step, self.minutes)
+        self.callbacks.on_step(Step(self.step, self.minutes, share, loss, rate))
+
     @torch.no_grad()
     def _validate(self, loss: float) -> None:
         record = {
@@ -142,6 +154,7 @@ class _Run:
         logger.info("%s", line)
         with self.metrics.open("a") as file:
             file.write(line + "\n")
+        self.callbacks.on_validation(record)
 
     def _save(self) -> None:
         Checkpoint(

@@ -7,11 +7,11 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from glassplate.codecs.errors import ConfigError, StoppedError, WeightsError
+from glassplate.codecs.errors import ConfigError, WeightsError
 from glassplate.codecs.training.callbacks import SILENT, Callbacks
 from glassplate.codecs.training.card import model_card
 from glassplate.codecs.training.config import TrainConfig
-from glassplate.codecs.training.data import CropStore
+from glassplate.codecs.training.data import open_crops
 from glassplate.codecs.training.loop import train
 from glassplate.codecs.vae.model import SIZES, Vae
 from glassplate.codecs.vae.task import VaeTask
@@ -30,14 +30,12 @@ def train_vae(config: TrainConfig, callbacks: Callbacks = SILENT) -> Path:
     if config.size not in SIZES:
         raise ConfigError(f"no size {config.size!r}", f"Known: {', '.join(SIZES)}.", "--size")
     task = VaeTask(SIZES[config.size], config.half, _start(config))
-    model, records = train(task, config, callbacks.stop)
-    if callbacks.stop():
-        raise StoppedError(f"stopped at step {records[-1]['step']}", "Run the same again to go on.")
+    model, records = train(task, config, callbacks)
     assert isinstance(model, Vae)
-    store = CropStore.build(config.source, config.out / "crops")
+    store = open_crops(config)
     indices, _ = store.split()
     spread = indices[:: max(1, len(indices) // CALIBRATION_CROPS)]
-    normalise(model, store.centres(spread, 256))
+    normalise(model, store.centres(spread, config.late_crop))
     path = config.out / f"vae-{config.size}.safetensors"
     sha256 = save(path, model)
     parameters = sum(parameter.numel() for parameter in model.parameters())

@@ -10,23 +10,20 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
+from thin_model import THIN
 
 from glassplate.codecs import Pixels, Target
-from glassplate.codecs.errors import ConfigError, WeightsError
+from glassplate.codecs.errors import ConfigError, StoppedError, WeightsError
 from glassplate.codecs.hyperprior.codec import HyperpriorCodec, HyperpriorConfig
-from glassplate.codecs.hyperprior.model import SIZES, ModelConfig
+from glassplate.codecs.hyperprior.model import SIZES
 from glassplate.codecs.hyperprior.task import HyperpriorTask
 from glassplate.codecs.hyperprior.train import train_hyperprior
 from glassplate.codecs.metrics import psnr
+from glassplate.codecs.training.callbacks import Callbacks
 from glassplate.codecs.training.checkpoint import Checkpoint
 from glassplate.codecs.training.config import TrainConfig
 from glassplate.codecs.training.loop import train
 from glassplate.codecs.training.schedule import Schedule
-
-THIN = ModelConfig(
-    spatial=8, hidden=8, y=32, z=4, hyper=8, context=8, scale_hidden=8,
-    analysis_blocks=1, synthesis_blocks=1, nodes=3,
-)  # fmt: skip
 
 
 @pytest.fixture
@@ -64,7 +61,9 @@ def test_resuming_equals_not_stopping(pictures: Path, tmp_path: Path) -> None:
     task = HyperpriorTask(THIN, half=False)
     straight, _ = train(task, config(pictures, tmp_path / "a", 6))
     asked = iter([False, False, True])
-    train(task, config(pictures, tmp_path / "b", 6), stop=lambda: next(asked))
+    stopping = Callbacks(stop=lambda: next(asked))
+    with pytest.raises(StoppedError, match="step 2"):
+        train(task, config(pictures, tmp_path / "b", 6), stopping)
     resumed, _ = train(task, config(pictures, tmp_path / "b", 6))
     for one, other in zip(straight.parameters(), resumed.parameters(), strict=True):
         torch.testing.assert_close(one, other)
@@ -75,7 +74,7 @@ def test_a_foreign_checkpoint_is_refused(tmp_path: Path) -> None:
     for content in (b"", b"garbage", _pickle()):
         path.write_bytes(content)
         with pytest.raises(WeightsError):
-            Checkpoint.load(path)
+            Checkpoint.load(path, config(tmp_path, tmp_path, 1))
 
 
 def test_the_rate_warms_up_and_falls_by_steps_or_minutes() -> None:
