@@ -11,9 +11,8 @@ from glassplate.codecs.bitstream import check_damage
 from glassplate.codecs.errors import BitstreamError
 from glassplate.pipelines.archive.index import Index
 from glassplate.pipelines.archive.manifest import FileEntry, Snapshot
-from glassplate.pipelines.archive.rows import PARQUET_ERRORS, read_column, salvage_blobs
+from glassplate.pipelines.archive.rows import PARQUET_ERRORS, open_table, read_column, salvage_blobs
 from glassplate.pipelines.archive.store import Store
-from glassplate.pipelines.archive.writer import open_parquet
 from glassplate.pipelines.errors import ShardDamagedError
 
 
@@ -79,7 +78,7 @@ class ShardDoctor:
 def damaged_rows(store: Store, file: FileEntry) -> Iterator[int]:
     """Rows of a damaged file that cannot be read, or not be trusted."""
     try:
-        parquet = open_parquet(store, file.path)
+        parquet = open_table(store, file)
     except PARQUET_ERRORS:
         yield from range(file.rows)
         return

@@ -11,7 +11,7 @@ import pyarrow.parquet as pq
 from glassplate.codecs.bitstream import check_damage
 from glassplate.codecs.errors import BitstreamError
 from glassplate.pipelines.archive.manifest import FileEntry
-from glassplate.pipelines.archive.schema import BitstreamRow, ImageRow
+from glassplate.pipelines.archive.schema import TABLES, BitstreamRow, ImageRow
 from glassplate.pipelines.archive.store import Store
 from glassplate.pipelines.archive.writer import open_parquet
 from glassplate.pipelines.errors import ShardDamagedError
@@ -24,10 +24,22 @@ PARQUET_ERRORS = (OSError, pa.ArrowException)
 _IMAGE_COLUMNS = list(ImageRow.__dataclass_fields__)
 
 
+def open_table(store: Store, file: FileEntry) -> pq.ParquetFile:
+    """Open a file of one of the archive's tables, whose columns have to be those of some version.
+
+    Raises OSError, pa.ArrowException.
+    """
+    parquet = open_parquet(store, file.path)
+    wanted = TABLES[file.path.partition("/")[0]].names
+    if any(found != name for found, name in zip(parquet.schema_arrow.names, wanted, strict=False)):
+        raise pa.ArrowInvalid("its columns are not those of the format")
+    return parquet
+
+
 def read_image_row(store: Store, file: FileEntry, row: int) -> ImageRow:
     """One row of a catalogue file. Raises ShardDamagedError."""
     try:
-        parquet = open_parquet(store, file.path)
+        parquet = open_table(store, file)
         group, offset = row_group_of(parquet, row)
         table = parquet.read_row_group(group, _IMAGE_COLUMNS)
     except PARQUET_ERRORS as error:
@@ -38,7 +50,7 @@ def read_image_row(store: Store, file: FileEntry, row: int) -> ImageRow:
 def read_column(store: Store, file: FileEntry, column: str) -> list[Any]:
     """One whole column. Raises ShardDamagedError."""
     try:
-        values: list[Any] = open_parquet(store, file.path).read([column])[column].to_pylist()
+        values: list[Any] = open_table(store, file).read([column])[column].to_pylist()
     except PARQUET_ERRORS as error:
         raise damaged(file, error) from error
     return values
@@ -52,7 +64,7 @@ def read_bitstream(store: Store, file: FileEntry, row: int, image_id: str) -> Bi
     Raises ShardDamagedError, BitstreamError.
     """
     try:
-        parquet = open_parquet(store, file.path)
+        parquet = open_table(store, file)
         group, offset = row_group_of(parquet, row)
     except PARQUET_ERRORS as error:
         raise damaged(file, error) from error
