@@ -37,6 +37,11 @@ _FILE = "diffusion_pytorch_model.safetensors"
 _HALO_PIXELS = 128
 
 
+def metadata(kind: str, config: Mapping[str, Any]) -> dict[str, str]:
+    """Of a weight file. One entry only: safetensors writes several in any order."""
+    return {"vae": json.dumps({"kind": kind, "config": config}, sort_keys=True)}
+
+
 def bundle(weights: Path) -> Path:
     """Someone else's checkpoint as one weight file in the user's cache. Raises WeightsError.
 
@@ -44,12 +49,11 @@ def bundle(weights: Path) -> Path:
     """
     folder = weights if weights.is_dir() else _download(weights.as_posix())
     kind, config, tensors = _taesd(folder) if _state_dicts(folder) else _diffusers(folder)
-    metadata = {"kind": kind, "config": json.dumps(config, sort_keys=True), "format": "pt"}
     cache = _cache()
     cache.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=cache) as work:
         packed = Path(work) / "weights.safetensors"
-        save_file(tensors, packed, metadata)
+        save_file(tensors, packed, metadata(kind, config))
         path = cache / f"{hashlib.sha256(packed.read_bytes()).hexdigest()}.safetensors"
         packed.replace(path)
     return path

@@ -20,7 +20,7 @@ from torch import Tensor
 
 from glassplate.codecs.errors import WeightsError
 from glassplate.codecs.vae.autoencoder import Autoencoder, OwnAutoencoder
-from glassplate.codecs.vae.foreign import FOREIGN, build_foreign, bundle
+from glassplate.codecs.vae.foreign import FOREIGN, build_foreign, bundle, metadata
 from glassplate.codecs.vae.model import Decoder, Encoder, ModelConfig, Vae
 
 OWN = "vae"
@@ -105,19 +105,19 @@ def save(path: Path, model: Vae) -> str:
         name: (value.half() if value.numel() >= HALF_FROM else value).contiguous()
         for name, value in model.state_dict().items()
     }
-    save_file(tensors, path, {"kind": OWN, "config": json.dumps(model.config.to_dict())})
+    save_file(tensors, path, metadata(OWN, model.config.to_dict()))
     return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
 def _read(path: Path) -> tuple[str, dict[str, Any], dict[str, Tensor]]:
     """Raises SafetensorError, ValueError, WeightsError (values that are not finite)."""
     with safe_open(path, "pt") as file:
-        metadata = file.metadata() or {}
+        described = json.loads((file.metadata() or {}).get("vae", "{}"))
         tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
     for name, value in tensors.items():
         if not torch.isfinite(value).all():
             raise WeightsError(f"{name} is not finite", "Use sound weights.", str(path))
-    return metadata.get("kind", ""), json.loads(metadata.get("config", "{}")), tensors
+    return described.get("kind", ""), described.get("config", {}), tensors
 
 
 def _vae(config: dict[str, Any], tensors: dict[str, Tensor]) -> Vae:
