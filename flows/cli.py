@@ -15,6 +15,7 @@ from typer.core import TyperGroup
 
 from glassplate.codecs.errors import ConfigError, GlassplateError
 from glassplate.flows import (
+    cli_compact,
     cli_compress,
     cli_evaluate,
     cli_query,
@@ -25,6 +26,7 @@ from glassplate.flows import (
 from glassplate.flows.exit_codes import MEANING, ExitCode, exit_code_of
 from glassplate.flows.options import output_of
 from glassplate.flows.output import Output
+from glassplate.pipelines.storage import client_errors
 
 EPILOG = "\n\n".join(["Exit codes:", *(f"{code.value}: {text}" for code, text in MEANING.items())])
 
@@ -64,7 +66,7 @@ def _ending_well(ctx: Any) -> Iterator[None]:
         raise typer.Exit(ExitCode.INTERRUPTED) from error
     except BrokenPipeError:
         raise
-    except OSError as error:
+    except (OSError, *client_errors()) as error:
         output.failure("os-error", str(error))
         raise typer.Exit(ExitCode.ERROR) from error
 
@@ -88,6 +90,7 @@ app.command()(cli_query.info)
 app.command()(cli_restore.get)
 app.command()(cli_restore.extract)
 app.command()(cli_restore.verify)
+app.command()(cli_compact.compact)
 app.command()(cli_query.stats)
 app.command()(cli_report.codecs)
 app.command()(cli_report.runners)

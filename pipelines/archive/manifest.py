@@ -91,8 +91,8 @@ class _Version(BaseModel):
 class Snapshot(_Frozen):
     """The whole state of an archive after a commit.
 
-    shards are only ever appended, so a shard's position is a stable number; the index files
-    (newest last) map ids and source names to (shard, row).
+    The index files (newest last) map ids and source names to (shard, row). A shard's number is its
+    position: runs only append, and a compaction rewrites the index of what it moves.
     codecs maps fingerprint -> codec name; the specs and weights lie in models/<fingerprint>/.
     """
 

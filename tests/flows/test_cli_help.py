@@ -21,8 +21,8 @@ from glassplate.pipelines.errors import (
     TooManyFailuresError,
 )
 
-COMMANDS = ["compress", "plan", "list", "query", "info", "get", "extract", "verify", "stats"]
-COMMANDS += ["codecs", "runners", "report", "evaluate", "sample"]
+COMMANDS = ["compress", "plan", "list", "query", "info", "get", "extract", "verify", "compact"]
+COMMANDS += ["stats", "codecs", "runners", "report", "evaluate", "sample"]
 Run = Callable[..., Any]
 
 

@@ -1,4 +1,4 @@
-"""Both deployments on a real Prefect server with a real worker."""
+"""The deployments on a real Prefect server with a real worker."""
 
 from __future__ import annotations
 
@@ -123,7 +123,7 @@ def _wait_for(url: str, process: subprocess.Popen[bytes], log: Path) -> None:
 
 
 def test_deployments_have_schedules_and_run_one_at_a_time(server: Server) -> None:
-    for name in ("compress-archive", "verify-archive"):
+    for name in ("compress-archive", "verify-archive", "compact-archive"):
         deployment = server.ask(f"/deployments/name/{name}/{name}")
         assert [schedule["active"] for schedule in deployment["schedules"]] == [True]
         assert deployment["global_concurrency_limit"]["limit"] == 1
@@ -136,7 +136,7 @@ def test_the_scheduler_plans_the_coming_nights(server: Server) -> None:
     end = time.monotonic() + START_UP
     while time.monotonic() < end:
         runs = server.ask("/flow_runs/filter", wanted)
-        if {run["expected_start_time"][11:16] for run in runs} >= {"02:00", "05:00"}:
+        if {run["expected_start_time"][11:16] for run in runs} >= {"02:00", "05:00", "07:00"}:
             return
         time.sleep(1)
     pytest.fail("nothing was scheduled")
@@ -173,6 +173,12 @@ def test_a_watched_run_fills_the_archive_and_leaves_artifacts(
     assert checked.returncode == 0, checked.stdout + checked.stderr
     (line,) = (archive / "_logs" / "verify.jsonl").read_text().splitlines()
     assert json.loads(line)["ok"] is True
+
+    compacted = server.run("compact-archive/compact-archive", archive=archive, keep_snapshots=1)
+    assert compacted.returncode == 0, compacted.stdout + compacted.stderr
+    artifacts = server.ask("/artifacts/filter", {})
+    result = next(json.loads(a["data"]) for a in artifacts if a["key"] == "compact-result")
+    assert (result[0]["shards_before"], result[0]["shards_after"]) == (1, 1)
 
 
 def test_a_run_that_the_gate_stops_exits_with_1(
