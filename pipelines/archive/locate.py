@@ -24,6 +24,7 @@ from glassplate.pipelines.archive.rows import (
     read_image_row,
 )
 from glassplate.pipelines.archive.schema import ImageRow
+from glassplate.pipelines.archive.snapshots import check_not_forgotten
 from glassplate.pipelines.archive.store import Store
 from glassplate.pipelines.archive.writer import open_parquet
 from glassplate.pipelines.errors import NotFoundError, ShardDamagedError
@@ -53,6 +54,7 @@ class Locator:
 
     def __init__(self, store: Store, snapshot: Snapshot) -> None:
         self._store = store
+        self._snapshot = snapshot
         self._shards = snapshot.shards
         self._ids = Index(store, snapshot.id_index)
         self._names = Index(store, snapshot.name_index)
@@ -133,10 +135,11 @@ class Locator:
                 yield Stored(image_id, file, row, None)
 
     def _nominees(self, index: Index, low: int, high: int) -> list[tuple[int, int]]:
-        """(shard, row) of what may match, newest first."""
+        """(shard, row) of what may match, newest first. Raises ArchiveError if forgotten."""
         try:
             return index.find(low, high)
         except PARQUET_ERRORS as error:
+            check_not_forgotten(self._store, self._snapshot)
             logger.warning("an index is damaged (%s); scanning the catalogue instead", error)
         found: list[tuple[int, int]] = []
         for shard, entry in enumerate(self._shards):

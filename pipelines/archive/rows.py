@@ -100,12 +100,11 @@ def row_group_of(parquet: pq.ParquetFile, row: int) -> tuple[int, int]:
 
 def damaged(file: FileEntry, error: Exception) -> ShardDamagedError:
     """The typed error for a Parquet file that pyarrow cannot read."""
-    missing = isinstance(error, FileNotFoundError)
-    return ShardDamagedError(
-        "is missing" if missing else f"cannot be read ({error})",
-        "Run `glassplate verify` to see which pictures are hit.",
-        file.path,
-    )
+    fix = "Run `glassplate verify` to see which pictures are hit."
+    if isinstance(error, FileNotFoundError):
+        fix = f"Open the archive again, if its old snapshots were just forgotten. Else: {fix}"
+        return ShardDamagedError("is missing", fix, file.path)
+    return ShardDamagedError(f"cannot be read ({error})", fix, file.path)
 
 
 def _salvage(store: Store, file: FileEntry, group: int) -> list[dict[str, Any]]:

@@ -102,6 +102,20 @@ def current_snapshot(store: Store) -> Snapshot | None:
             return read_snapshot(store, number)
         except ManifestError as error:
             logger.warning("%s; falling back to the snapshot before", error)
+        except FileNotFoundError:
+            if manifest_numbers(store) == numbers:
+                raise
+            return current_snapshot(store)  # it was forgotten just now, so there is a newer one
     if numbers:
         raise ArchiveError("every manifest is damaged", "Restore _manifests.", store.url)
     return None
+
+
+def check_not_forgotten(store: Store, snapshot: Snapshot) -> None:
+    """Raises ArchiveError if a snapshot has expired since it was read, and its files with it."""
+    if not store.exists(manifest_path(snapshot.number)):
+        raise ArchiveError(
+            f"snapshot {snapshot.number} was forgotten meanwhile",
+            "Open the archive again: that takes the newest.",
+            store.url,
+        )

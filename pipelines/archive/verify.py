@@ -18,7 +18,12 @@ from glassplate.pipelines.archive.locate import Stored
 from glassplate.pipelines.archive.manifest import FileEntry
 from glassplate.pipelines.archive.reader import Archive
 from glassplate.pipelines.archive.rows import read_column
-from glassplate.pipelines.archive.snapshots import manifest_numbers, manifest_path, read_snapshot
+from glassplate.pipelines.archive.snapshots import (
+    check_not_forgotten,
+    manifest_numbers,
+    manifest_path,
+    read_snapshot,
+)
 from glassplate.pipelines.archive.store import Store
 from glassplate.pipelines.errors import ManifestError, ShardDamagedError
 
@@ -69,6 +74,8 @@ def verify_archive(
         decode: Decode every bitstream too; bit-exact ones have to hash to their id.
         seed: Another seed, another order: give the date to get around in time.
         progress: Called with shards done and to do.
+
+    Raises ArchiveError if the snapshot was forgotten during the check, and its files with it.
     """
     shards = list(enumerate(archive.manifest.shards))
     chosen = random.Random(seed).sample(shards, math.ceil(subset * len(shards)))
@@ -82,6 +89,8 @@ def verify_archive(
         report.shards += 1
         if progress:
             progress(report.shards, len(chosen))
+    if report.damages:
+        check_not_forgotten(archive.store, archive.manifest)
     return report
 
 
@@ -92,6 +101,8 @@ def _check_small_files(archive: Archive, report: VerifyReport) -> None:
             read_snapshot(archive.store, number)
         except ManifestError as error:
             report.damages.append(Damage(manifest_path(number), error.cause))
+        except FileNotFoundError:
+            continue  # forgotten since it was listed
     manifest = archive.manifest
     for file in (*manifest.id_index, *manifest.name_index, *manifest.models):
         if cause := _cause(archive.store, file, report):

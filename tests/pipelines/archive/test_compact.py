@@ -253,6 +253,19 @@ def test_old_snapshots_stay_until_they_expire(store: Store, tmp_path: Path) -> N
     assert commit(store, [encoded("late.png", 9)]).number == 7
 
 
+def test_readers_of_a_forgotten_snapshot_are_told(store: Store) -> None:
+    nights(store, 4)
+    fresh, used, checker = (open_archive(store.url) for _ in range(3))
+    used.get("0.png")
+    compact_archive(store, keep_snapshots=1)
+    with pytest.raises(ArchiveError, match=r"forgotten.*Open the archive again"):
+        fresh.get("0.png")
+    with pytest.raises(ShardDamagedError, match=r"is missing.*Open the archive again"):
+        used.get("0.png")
+    with pytest.raises(ArchiveError, match="forgotten"):
+        verify_archive(checker)
+
+
 def test_nothing_expires_while_a_manifest_is_damaged(store: Store, tmp_path: Path) -> None:
     nights(store, 4)
     before = files_of(tmp_path / "archive")
