@@ -23,6 +23,7 @@ _CLASSES: dict[str, str] = {
     "jxl-jpeg": "glassplate.codecs.exact:JxlJpegCodec",
     "original": "glassplate.codecs.exact:OriginalCodec",
     "svd": "glassplate.codecs.svd:SvdCodec",
+    "vae": "glassplate.codecs.vae.codec:VaeCodec",
     "webp": "glassplate.codecs.classical:WebpCodec",
 }
 """name -> 'module:class'. A class has a `Config` (frozen pydantic model) and the constructor

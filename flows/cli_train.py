@@ -46,7 +46,10 @@ def train(
             "--out", metavar="DIR", help="Where checkpoint, log, weights and model card go."
         ),
     ],
-    size: Annotated[str, typer.Option("--size", metavar="NAME", help="Of the model.")] = "small",
+    size: Annotated[
+        str | None,
+        typer.Option("--size", metavar="NAME", help="Of the model. Default: one for a CPU."),
+    ] = None,
     minutes: Annotated[
         float | None,
         typer.Option("--minutes", help="Train this long, earlier runs included."),

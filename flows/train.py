@@ -37,7 +37,7 @@ def train_codec(
     data: str,
     out: str,
     kind: str = "hyperprior",
-    size: str = "small",
+    size: str | None = None,
     minutes: float | None = None,
     steps: int | None = None,
     start: str | None = None,

@@ -8,6 +8,7 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
 from glassplate.codecs.base import Device, resolve_device
+from glassplate.codecs.training.registry import TRAINERS
 
 BATCH = {"cpu": 16, "cuda": 64}
 """Crops a step: what two cores do in half a second, and what keeps a GPU busy."""
@@ -28,7 +29,8 @@ Url = Annotated[str, BeforeValidator(str), AfterValidator(_absolute)]
 class TrainConfig(BaseModel):
     """Options shared by every model that is trained here.
 
-    kind: See `registry.TRAINERS`. size: Of the model, as its trainer names them.
+    kind: See `registry.TRAINERS`. size: Of the model, as its trainer names them; without one, the
+        one for a CPU.
     source: Pictures: a directory, a glob, tar or Parquet files; any fsspec URL.
     out: Local folder for crops, checkpoint, the log of metrics and the exported weights.
     start: Weights to fine-tune, a file or its folder; None: start from a block transform.
@@ -46,7 +48,7 @@ class TrainConfig(BaseModel):
     kind: str = "hyperprior"
     source: Url
     out: Path
-    size: str = "small"
+    size: str = ""
     start: Literal["shipped"] | Path | None = None
     licence: str = ""
     max_crops: int = Field(default=10_000, ge=64)
@@ -72,6 +74,9 @@ class TrainConfig(BaseModel):
         given = {name: value for name, value in fields.items() if value is not None}
         if "batch" not in given:
             given["batch"] = BATCH[resolve_device(given.get("device", "auto"))]
+        kind = given.get("kind", cls.model_fields["kind"].default)
+        if "size" not in given and kind in TRAINERS:
+            given["size"] = TRAINERS[kind].size
         if "learning_rate" not in given:
             given["learning_rate"] = TUNING_RATE if "start" in given else LEARNING_RATE
         return given

@@ -21,11 +21,13 @@ class Trainer:
 
     target: 'module:function'. The function is called with a TrainConfig and Callbacks, trains or
         goes on training in `config.out`, writes weights and model card there, and returns the
-        weight file. summary: A line for people, with the sizes that there are.
+        weight file. summary: A line for people, with the sizes that there are. size: The one that
+        is trained if none is asked for.
     """
 
     target: str
     summary: str
+    size: str
 
     def __call__(self, config: TrainConfig, callbacks: Callbacks = SILENT) -> Path:
         """Raises what the trainer raises."""
@@ -39,6 +41,12 @@ TRAINERS: dict[str, Trainer] = {
     "hyperprior": Trainer(
         "glassplate.codecs.hyperprior.train:train_hyperprior",
         "The learned codec; size small for a CPU and some hours, or base for a GPU.",
+        "small",
+    ),
+    "vae": Trainer(
+        "glassplate.codecs.vae.train:train_vae",
+        "A variational autoencoder, pictures as small latents; size f8c4: 3x512x512 to 4x64x64.",
+        "f8c4",
     ),
 }
 

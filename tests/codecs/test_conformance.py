@@ -45,6 +45,9 @@ def _codec(name: str) -> Codec | FileCodec:
 PIXEL_CODECS = [name for name in codec_names() if isinstance(_codec(name), Codec)]
 FILE_CODECS = [name for name in codec_names() if isinstance(_codec(name), FileCodec)]
 OTHER_SIZES = [(1, 1), (3, 7), (1, 700), (96, 128)]
+PSNR = dict.fromkeys(PIXEL_CODECS, 27) | {"vae": 20}
+"""What each codec reaches on a small picture full of detail; so few values hold no more of it."""
+MS_SSIM = dict.fromkeys(PIXEL_CODECS, 0.95) | {"vae": 0.8}
 
 
 def _pixel_codec(name: str) -> Codec:
@@ -128,8 +131,8 @@ def test_a_region_is_a_crop_of_the_whole(small_photo: Pixels, name: str) -> None
 @pytest.mark.parametrize("name", PIXEL_CODECS)
 def test_targets_are_met(small_photo: Pixels, name: str) -> None:
     codec = _pixel_codec(name)
-    (encoded,) = codec.encode([small_photo], Target(psnr=27))
-    assert psnr(small_photo, codec.decode([encoded.bitstream])[0]) >= 27
+    (encoded,) = codec.encode([small_photo], Target(psnr=PSNR[name]))
+    assert psnr(small_photo, codec.decode([encoded.bitstream])[0]) >= PSNR[name]
     (encoded,) = codec.encode([small_photo], Target(max_bpp=1.5))
     assert 8 * len(encoded.bitstream) <= 1.5 * small_photo[..., 0].size
     (low,) = codec.encode([small_photo], Target(quality=10))
@@ -142,10 +145,10 @@ def test_targets_are_met(small_photo: Pixels, name: str) -> None:
 def test_an_ms_ssim_is_reached(photo: Pixels, name: str) -> None:
     image = photo[:161, 150:320]
     codec = _pixel_codec(name)
-    (encoded,) = codec.encode([image], Target(ms_ssim=0.95))
+    (encoded,) = codec.encode([image], Target(ms_ssim=MS_SSIM[name]))
     reached = ms_ssim(image, codec.decode([encoded.bitstream])[0])
     assert reached is not None
-    assert reached >= 0.95
+    assert reached >= MS_SSIM[name]
 
 
 @pytest.mark.parametrize("name", PIXEL_CODECS)
@@ -153,7 +156,7 @@ def test_targets_out_of_reach_are_an_error(photo: Pixels, name: str) -> None:
     noise = np.random.default_rng(0).integers(0, 256, (32, 32, 3), dtype=np.uint8)
     with pytest.raises(EncodeError, match="max_bpp"):
         _pixel_codec(name).encode([noise], Target(max_bpp=0.01))
-    if name in ("jpeg", "webp", "svd"):  # the others can be lossless
+    if name in ("jpeg", "webp", "svd", "vae"):  # the others can be lossless
         with pytest.raises(EncodeError, match="psnr"):
             _pixel_codec(name).encode([noise], Target(psnr=90))
 
@@ -297,7 +300,7 @@ def test_svd_checks_what_no_crc_can_see(photo: Pixels) -> None:
     assert peak < 20_000_000
 
 
-@pytest.mark.parametrize("name", [n for n in PIXEL_CODECS if n not in ("svd", "hyperprior")])
+@pytest.mark.parametrize("name", [n for n in PIXEL_CODECS if n not in ("svd", "hyperprior", "vae")])
 def test_a_payload_of_another_size_is_refused(small_photo: Pixels, name: str) -> None:
     container = unpack(_bitstream(name, small_photo))
     for width, height, channels in [(64, 64, 3), (96, 128, 1), (1 << 14, 1 << 13, 3)]:
