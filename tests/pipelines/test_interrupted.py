@@ -14,6 +14,7 @@ import pytest
 from racing import Racer
 
 from glassplate.pipelines import open_archive
+from glassplate.pipelines.archive import Store, compact_archive
 from glassplate.pipelines.archive.verify import verify_archive
 from glassplate.pipelines.config import CompressConfig
 from glassplate.pipelines.errors import CommitConflictError
@@ -105,3 +106,21 @@ def test_two_writers_of_different_sources(tmp_path: Path, source: Path, configur
     names = archive.images().to_table(columns=["name"])["name"].to_pylist()
     assert sorted(names) == sorted(p.name for folder in (source, other) for p in folder.iterdir())
     assert verify_archive(archive, decode=True).ok
+
+
+def test_compaction_in_the_middle_of_a_run(source: Path, configure: Any) -> None:
+    config = configure(seconds=0.05)
+    late = [path.rename(source.parent / path.name) for path in sorted(source.iterdir())[8:]]
+    for path in late[:4]:
+        assert Racer(config).finish() == "committed"
+        path.rename(source / path.name)
+    for path in late[4:]:
+        path.rename(source / path.name)
+    slow = Racer(config)
+    slow.wait_for(Path(config.archive) / "_staging", 1)
+    compacted = compact_archive(Store(config.archive), keep_snapshots=1)
+    assert compacted.snapshot
+    assert slow.finish() == CommitConflictError.code
+    assert open_archive(config.archive).manifest == compacted.snapshot
+    assert Racer(config).finish() == "committed"
+    check_whole(config, source)
