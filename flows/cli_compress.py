@@ -42,6 +42,15 @@ CodecOptions = Annotated[
         show_default=False,
     ),
 ]
+Weights = Annotated[
+    str | None,
+    typer.Option(
+        "--weights",
+        metavar="PATH",
+        help="Of the codec: a file or folder; for vae also a diffusers model or its hub id.",
+        show_default=False,
+    ),
+]
 Quality = Annotated[
     float | None,
     typer.Option("--quality", help="0 (smallest) to 100 (best), on the codec's own scale."),
@@ -122,6 +131,7 @@ def compress(
     archive: ArchiveArgument,
     codec: CodecOption = "jxl",
     codec_option: CodecOptions = None,
+    weights: Weights = None,
     quality: Quality = None,
     target_psnr: TargetPsnr = None,
     target_ms_ssim: TargetMsSsim = None,
@@ -161,6 +171,7 @@ def compress(
         archive=archive,
         codec=codec,
         codec_options=parse_codec_options(codec_option or []),
+        weights=weights,
         quality=quality,
         target_psnr=target_psnr,
         target_ms_ssim=target_ms_ssim,
@@ -191,6 +202,7 @@ def plan(
     archive: ArchiveArgument,
     codec: CodecOption = "jxl",
     codec_option: CodecOptions = None,
+    weights: Weights = None,
     quality: Quality = None,
     target_psnr: TargetPsnr = None,
     target_ms_ssim: TargetMsSsim = None,
@@ -215,6 +227,7 @@ def plan(
         archive=archive,
         codec=codec,
         codec_options=parse_codec_options(codec_option or []),
+        weights=weights,
         quality=quality,
         target_psnr=target_psnr,
         target_ms_ssim=target_ms_ssim,

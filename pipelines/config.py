@@ -37,6 +37,8 @@ class CompressConfig(BaseModel):
     """What to compress, how, and when to stop. SOURCE and ARCHIVE are fsspec URLs or paths.
 
     workers: processes of the local runner; elsewhere, how many share a machine's cores.
+    weights: of the codec: a file or folder that every worker can read, or what else it knows;
+        without them the shipped ones.
     plugins: modules that every worker imports first; they `register` codecs of their own.
     """
 
@@ -46,6 +48,7 @@ class CompressConfig(BaseModel):
     archive: str
     codec: str = "jxl"
     codec_options: dict[str, Any] = Field(default_factory=dict)
+    weights: str | None = None
     target: Target = Target()
     workers: int = Field(default=1, ge=1, le=256)
     runner: Runner = LocalRunner()

@@ -16,6 +16,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from importlib import import_module
+from pathlib import Path
 from typing import Any, Self
 
 import pyarrow as pa
@@ -124,7 +125,13 @@ def build_codec(config: CompressConfig) -> Codec | FileCodec:
             raise ConfigError(f"cannot be imported ({error})", fix, f"plugin {module}") from error
     if config.device == "cuda":  # what was asked for has to be there, whether it is needed or not
         resolve_device(config.device)
-    return get_codec(config.codec, device=config.device, options=config.codec_options)
+    weights = Path(config.weights) if config.weights else None
+    codec = get_codec(
+        config.codec, device=config.device, weights=weights, options=config.codec_options
+    )
+    if weights and not codec.spec.weights_sha256:
+        raise ConfigError("has no weights", "Leave out --weights.", f"codec {config.codec}")
+    return codec
 
 
 def plan_run(config: CompressConfig) -> RunPlan:
