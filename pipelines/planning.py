@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import json
 import logging
-from collections import Counter, defaultdict
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, replace
@@ -19,18 +19,14 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any, Self
 
-import pyarrow as pa
-import pyarrow.compute as pc
-import pyarrow.dataset as ds
-
 from glassplate.codecs import Codec, FileCodec, get_codec
 from glassplate.codecs.base import resolve_device
 from glassplate.codecs.errors import ConfigError, GlassplateError
 from glassplate.pipelines.archive.manifest import Snapshot
-from glassplate.pipelines.archive.schema import IMAGES
 from glassplate.pipelines.archive.snapshots import current_snapshot, new_run_id
 from glassplate.pipelines.archive.store import Store
 from glassplate.pipelines.config import CompressConfig
+from glassplate.pipelines.held import stored_ids, unchanged
 from glassplate.pipelines.sources import SourceRef, list_source, read_source
 
 logger = logging.getLogger(__name__)
@@ -39,7 +35,6 @@ MIN_SHARD_INPUTS, MAX_SHARD_INPUTS = 8, 512
 SHARDS_WANTED = 64
 MAX_SHARD_BYTES = 256 << 20
 _HASHING_THREADS = 4
-_CATALOGUE = ["source_uri", "source_version", "status", "image_id", "source_bytes"]
 
 
 @dataclass(frozen=True)
@@ -107,14 +102,6 @@ class RunPlan:
         return cls(config=config, shards=tuple(shards), **document)
 
 
-@dataclass(frozen=True)
-class Held:
-    """What the newest snapshot says: a version for each source, stored image ids by size."""
-
-    versions: dict[str, str]
-    ids_by_size: dict[int, set[str]]
-
-
 def build_codec(config: CompressConfig) -> Codec | FileCodec:
     """The codec that the options ask for, plugins imported first. Raises ConfigError, too."""
     for module in config.plugins:
@@ -142,9 +129,8 @@ def plan_run(config: CompressConfig) -> RunPlan:
     codec = build_codec(config)
     store = Store(config.archive)
     base = current_snapshot(store)
-    held = _held(store, base, config.retry_failed)
     refs = list_source(config.source, leave_out=config.archive).refs
-    new = [ref for ref in refs if held.versions.get(ref.uri) != ref.version]
+    new, stored = _new(store, base, refs, config.retry_failed)
     started = datetime.now(UTC)
     seed = config.encode_fingerprint() + codec.spec.fingerprint
     return RunPlan(
@@ -153,26 +139,19 @@ def plan_run(config: CompressConfig) -> RunPlan:
         started=started.isoformat(timespec="seconds"),
         base=base.number if base else None,
         unchanged=len(refs) - len(new),
-        shards=tuple(_shards(_group_duplicates(new, held.ids_by_size), seed)),
+        shards=tuple(_shards(_group_duplicates(new, stored), seed)),
     )
 
 
-def _held(store: Store, snapshot: Snapshot | None, retry_failed: bool) -> Held:
-    if snapshot is None or not snapshot.shards:
-        return Held({}, {})
-    paths = [store.path(shard.images.path) for shard in snapshot.shards]
-    dataset = ds.dataset(paths, schema=IMAGES, format="parquet", filesystem=store.filesystem)
-    table = dataset.to_table(columns=_CATALOGUE)  # oldest shard first: later rows win
-    stored = pc.is_in(table["status"], pa.array(["encoded", "kept"]))
-    sized = table.filter(stored).select(["source_bytes", "image_id"]).to_pydict()
-    ids = defaultdict(set)
-    for size, image_id in zip(sized["source_bytes"], sized["image_id"], strict=True):
-        ids[size].add(image_id)
-    columns = (table[name].to_pylist() for name in ("source_uri", "source_version", "status"))
-    newest = {uri: (version, status) for uri, version, status in zip(*columns, strict=True)}
-    again = "failed" if retry_failed else None
-    versions = {uri: version for uri, (version, status) in newest.items() if status != again}
-    return Held(versions, dict(ids))
+def _new(
+    store: Store, base: Snapshot | None, refs: Sequence[SourceRef], retry_failed: bool
+) -> tuple[Sequence[SourceRef], dict[int, set[str]]]:
+    """What is new or changed, and the ids of what is stored in the same sizes."""
+    if base is None or not base.shards:
+        return refs, {}
+    same = unchanged(store, base, refs, retry_failed)
+    new = [ref for ref, known in zip(refs, same, strict=True) if not known]
+    return new, stored_ids(store, base, {ref.size for ref in new if ref.size})
 
 
 def _group_duplicates(
