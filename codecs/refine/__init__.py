@@ -1,0 +1,1 @@
+"""Generative refinement of decoded pictures: zero bits, on demand, seeded, labelled."""
