@@ -3,7 +3,7 @@
     read -> sha256 -> pixels -> batches of one padded size -> encode -> decode again -> rows
 
 A pure function of the shard's plan and the options: run twice, it writes the same bytes. Pixels of
-one batch and the compressed bytes of one shard are all that is held.
+one batch and a row group of compressed bytes are all that is held, however large the shard.
 """
 
 from __future__ import annotations
@@ -25,8 +25,9 @@ from glassplate.codecs.errors import (
     NotAnImageError,
     UnsupportedImageError,
 )
+from glassplate.pipelines.archive.schema import ImageRow
 from glassplate.pipelines.archive.store import Store
-from glassplate.pipelines.archive.writer import StagedShard, load_staged, stage_shard
+from glassplate.pipelines.archive.writer import ShardWriter, StagedShard, load_staged
 from glassplate.pipelines.config import CompressConfig
 from glassplate.pipelines.formats import claims_to_be_a_picture
 from glassplate.pipelines.ingest import ingest
@@ -87,16 +88,14 @@ def encode_shard(
     store = Store(config.archive)
     if staged := load_staged(store, shard.key):
         return staged
-    jobs = encode_refs(shard.refs, config, tiers, deaths)
-    stored = sorted((job for job in jobs if job.stored), key=lambda job: job.image_id or "")
-    places = {job.image_id: place for place, job in enumerate(stored)}
-    return stage_shard(
-        store,
-        shard.key,
-        [image_row(job, config, places.get(job.image_id) if job.stored else None) for job in jobs],
-        [bitstream_row(job) for job in stored],
-        [job.latent for job in stored if job.latent],
-    )
+    with ShardWriter(store, shard.key) as writer:
+
+        def write(job: Job) -> int:
+            if job.latent:
+                writer.write("latents", job.latent)
+            return writer.write("bitstreams", bitstream_row(job))
+
+        return writer.finish(encode_refs(shard.refs, config, tiers, deaths, write))
 
 
 def encode_refs(
@@ -104,14 +103,20 @@ def encode_refs(
     config: CompressConfig,
     tiers: Tiers,
     deaths: Mapping[str, Death] = _NO_DEATHS,
-) -> list[Job]:
-    """Encode references without writing anything. Raises nothing: every job has its outcome."""
+    write: Callable[[Job], int | None] = lambda job: None,
+) -> list[ImageRow]:
+    """Encode references; `write` takes each picture that is stored, and returns its place.
+
+    Returns the ledger's rows, in the order of the references: every one has its outcome. Raises
+    what `write` raises.
+    """
     jobs = [Job(ref) for ref in refs]
     for job in jobs:
         if job.ref.uri in deaths:
             job.stage, job.outcome = deaths[job.ref.uri]
-    _Encoder(config, tiers).run(jobs)
-    return jobs
+    for job in _Encoder(config, tiers).run(jobs):
+        job.settle(config, write(job))
+    return [image_row(job) for job in jobs]
 
 
 class _Encoder:
@@ -123,14 +128,21 @@ class _Encoder:
         self.batch_pixels = batch_pixels(getattr(tiers.codec, "device", "cpu"))
         self.seen: dict[str, Job] = {}
 
-    def run(self, jobs: Batch) -> None:
+    def run(self, jobs: Batch) -> Iterator[Job]:
+        """Yields jobs as they are stored; the others have ended when it ends."""
         for batch in self._batches(jobs):
-            self._attempt(batch, self._encode)
+            if batch[0].original:
+                self._attempt(batch, self._encode)
             for job in batch:
                 job.drop_source()
+                if job.stored:
+                    yield job
 
     def _batches(self, jobs: Batch) -> Iterator[list[Job]]:
-        """Load one by one; what is for the pixel codec comes out in batches of one padded size."""
+        """Load one by one; what is for the pixel codec comes out in batches of one padded size.
+
+        What has ended with that (stored by a bit-exact tier, failed, a twin) comes out alone.
+        """
         batches: dict[tuple[int, ...], list[Job]] = defaultdict(list)
         held = 0
         for job in jobs:
@@ -138,6 +150,7 @@ class _Encoder:
                 continue
             self._attempt([job], self._load)
             if not job.original:
+                yield [job]
                 continue
             height, width, channels = job.pixels.shape
             batches[-(-height // _PADDING), -(-width // _PADDING), channels].append(job)
@@ -166,8 +179,9 @@ class _Encoder:
         (job,) = batch
         data = read_source(job.ref)
         job.image_id = hashlib.sha256(data).hexdigest()
-        job.first = self.seen.setdefault(job.image_id, job)
-        if job.first is not job:
+        first = self.seen.setdefault(job.image_id, job)
+        if first is not job:
+            job.first = first
             return
         job.stage = "decode"
         job.picture = ingest(data, job.ref.uri, self.config.max_pixels)

@@ -9,7 +9,6 @@ from statistics import fmean
 
 from glassplate.pipelines.encode import encode_refs, set_up_worker
 from glassplate.pipelines.planning import RunPlan
-from glassplate.pipelines.records import image_row
 
 
 @dataclass(frozen=True)
@@ -37,7 +36,7 @@ def estimate(plan: RunPlan, sample: int = 8) -> Estimate:
     chosen = [refs[i * len(refs) // sample] for i in range(sample)] if len(refs) > sample else refs
     tiers = set_up_worker(config)
     started = time.monotonic()
-    rows = [image_row(job, config, None) for job in encode_refs(chosen, config, tiers)]
+    rows = encode_refs(chosen, config, tiers)
     seconds = time.monotonic() - started
     sampled_bytes = sum(row.source_bytes or 0 for row in rows)
     source_bytes = sum(ref.size or 0 for ref in refs)

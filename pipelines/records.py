@@ -20,7 +20,8 @@ class Job:
     """One input on its way through a worker.
 
     It ends with `stored`, or `outcome` (status, reason or code, message), or as the twin of an
-    equal file that came `first` in the shard. The source's bytes and pixels are dropped early.
+    equal file that came `first` in the shard. What it holds is dropped early: the source's bytes
+    and pixels when it is stored, all but the ledger's `row` when that is written.
     """
 
     ref: SourceRef
@@ -32,6 +33,7 @@ class Job:
     stored: Stored | None = None
     outcome: Outcome | None = None
     latent: LatentRow | None = None
+    row: ImageRow | None = None
 
     @property
     def pixels(self) -> Pixels:
@@ -53,14 +55,22 @@ class Job:
         if self.picture:
             self.picture = replace(self.picture, pixels=None)
 
+    def settle(self, config: CompressConfig, place: int | None) -> None:
+        """Take down the row of a stored picture, and let go of what was stored.
 
-def image_row(job: Job, config: CompressConfig, place: int | None) -> ImageRow:
-    """The ledger's row of a job that has ended; `place` is its row among the bitstreams."""
+        place: its row among the bitstreams; None: they are not kept.
+        """
+        self.row = _stored_row(_bare_row(self), self, config, place)
+        self.picture = self.stored = self.latent = None
+
+
+def image_row(job: Job) -> ImageRow:
+    """The ledger's row of a job that has ended."""
     ref, first = job.ref, job.first or job
-    row = ImageRow(ref.uri, ref.name, ref.version, "skipped", job.image_id, source_bytes=ref.size)
-    if job.stored:
-        return _stored_row(row, job, config, place)
-    if first.stored:
+    if job.row:
+        return job.row
+    row = _bare_row(job)
+    if first.row:
         return replace(row, reason="duplicate")
     stage, outcome = first.stage, first.outcome
     if ref.outcome:
@@ -91,6 +101,11 @@ def bitstream_row(job: Job) -> BitstreamRow:
         picture.xmp,
         segments or None,
     )
+
+
+def _bare_row(job: Job) -> ImageRow:
+    ref = job.ref
+    return ImageRow(ref.uri, ref.name, ref.version, "skipped", job.image_id, source_bytes=ref.size)
 
 
 def _stored_row(row: ImageRow, job: Job, config: CompressConfig, place: int | None) -> ImageRow:

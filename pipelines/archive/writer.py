@@ -11,8 +11,9 @@ from __future__ import annotations
 import hashlib
 import logging
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
-from typing import IO, Any
+from typing import IO, Any, Self
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -54,6 +55,53 @@ class StagedShard(BaseModel):
     codecs: dict[str, str]
 
 
+class ShardWriter:
+    """Writes the files of one shard side by side, row by row; holds one row group of each.
+
+    A context: if it ends before `finish`, nothing of the files is left.
+    """
+
+    def __init__(self, store: Store, key: str) -> None:
+        self._store = store
+        self._key = key
+        self._tables: dict[str, _TableWriter] = {}
+        self._open = ExitStack()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *error: Any) -> None:
+        self._open.__exit__(*error)
+
+    def write(self, table: str, row: ImageRow | BitstreamRow | LatentRow) -> int:
+        """Add a row to a table; returns its place. A table without rows has no file."""
+        if table not in self._tables:
+            path = f"{STAGING}/{self._key}/{table}.parquet"
+            self._tables[table] = _TableWriter(self._open, self._store, path, table)
+        return self._tables[table].write(row)
+
+    def finish(self, images: Sequence[ImageRow]) -> StagedShard:
+        """Write the catalogue, read all files back, and set the mark.
+
+        Raises ShardDamagedError if what was read back is not what was written, OSError if the
+        file system refuses.
+        """
+        for row in images:
+            self.write("images", row)
+        for table in self._tables.values():
+            table.flush()
+        self._open.close()
+        files = {name: table.entry() for name, table in self._tables.items()}
+        for file in files.values():
+            _read_back(self._store, file)
+        codecs = {r.codec_fingerprint: r.codec for r in images if r.codec_fingerprint and r.codec}
+        entry = ShardEntry(**files)
+        return mark_staged(
+            self._store,
+            StagedShard(key=self._key, entry=entry, ledger=ledger_of(images), codecs=codecs),
+        )
+
+
 def stage_shard(
     store: Store,
     key: str,
@@ -61,33 +109,12 @@ def stage_shard(
     bitstreams: Sequence[BitstreamRow],
     latents: Sequence[LatentRow],
 ) -> StagedShard:
-    """Write the rows of one shard in the order given, read them back, and set the mark.
-
-    Empty bitstreams or latents make no file. Raises ShardDamagedError if what was read back is
-    not what was written, OSError if the file system refuses.
-    """
-    folder = f"{STAGING}/{key}"
-    files = {
-        table: write_table(
-            store,
-            f"{folder}/{table}.parquet",
-            table,
-            (to_table(group, TABLES[table]) for group in _row_groups(table, rows)),
-        )
-        for table, rows in (("images", images), ("bitstreams", bitstreams), ("latents", latents))
-        if rows or table == "images"
-    }
-    return mark_staged(
-        store,
-        StagedShard(
-            key=key,
-            entry=ShardEntry(**files),
-            ledger=ledger_of(images),
-            codecs={
-                r.codec_fingerprint: r.codec for r in images if r.codec_fingerprint and r.codec
-            },
-        ),
-    )
+    """Write the rows of one shard that are all at hand, in the order given; see `ShardWriter`."""
+    with ShardWriter(store, key) as writer:
+        for table, rows in (("bitstreams", bitstreams), ("latents", latents)):
+            for row in rows:
+                writer.write(table, row)
+        return writer.finish(images)
 
 
 def mark_staged(store: Store, staged: StagedShard) -> StagedShard:
@@ -147,14 +174,66 @@ def write_parquet(
     store: Store, path: str, schema: pa.Schema, row_groups: Iterable[pa.Table], **options: Any
 ) -> FileEntry:
     """Write tables as the row groups of one file, which is hashed on its way."""
-    rows = 0
-    with store.create(path) as file:
-        sink = _HashingSink(file)
-        with pq.ParquetWriter(sink, schema, write_page_checksum=True, **options) as writer:
-            for group in row_groups:
-                writer.write_table(group, row_group_size=group.num_rows or None)
-                rows += group.num_rows
-    return FileEntry(path=path, rows=rows, bytes=sink.size, sha256=sink.digest.hexdigest())
+    with ExitStack() as stack:
+        file = _HashedParquet(stack, store, path, schema, **options)
+        for group in row_groups:
+            file.write(group)
+    return file.entry()
+
+
+class _HashedParquet:
+    """A Parquet file that is hashed on its way to the store; whole when the stack unwinds."""
+
+    def __init__(
+        self, stack: ExitStack, store: Store, path: str, schema: pa.Schema, **options: Any
+    ) -> None:
+        self._path = path
+        self._rows = 0
+        self._sink = _HashingSink(stack.enter_context(store.create(path)))
+        writer = pq.ParquetWriter(self._sink, schema, write_page_checksum=True, **options)
+        self._writer = stack.enter_context(writer)
+
+    def write(self, group: pa.Table) -> None:
+        """Add a row group."""
+        self._writer.write_table(group, row_group_size=group.num_rows or None)
+        self._rows += group.num_rows
+
+    def entry(self) -> FileEntry:
+        """What the manifest says of the file, once it is whole."""
+        digest = self._sink.digest.hexdigest()
+        return FileEntry(path=self._path, rows=self._rows, bytes=self._sink.size, sha256=digest)
+
+
+class _TableWriter:
+    """Rows to row groups, cut so that one picture can be read without much around it."""
+
+    def __init__(self, stack: ExitStack, store: Store, path: str, table: str) -> None:
+        self._schema = TABLES[table]
+        self._limit = ROW_GROUP_ROWS[table]
+        options = _writer_options(table, self._schema)
+        self._file = _HashedParquet(stack, store, path, self._schema, **options)
+        self._held: list[Any] = []
+        self._held_bytes = 0
+        self._rows = 0
+
+    def write(self, row: ImageRow | BitstreamRow | LatentRow) -> int:
+        """Add a row; returns its place."""
+        self._held.append(row)
+        self._held_bytes += _blob_bytes(row)
+        self._rows += 1
+        if self._held_bytes >= ROW_GROUP_BYTES or len(self._held) == self._limit:
+            self.flush()
+        return self._rows - 1
+
+    def flush(self) -> None:
+        """Close the row group."""
+        if self._held:
+            self._file.write(to_table(self._held, self._schema))
+        self._held, self._held_bytes = [], 0
+
+    def entry(self) -> FileEntry:
+        """As `_HashedParquet.entry`."""
+        return self._file.entry()
 
 
 def _writer_options(table: str, schema: pa.Schema) -> dict[str, Any]:
@@ -174,20 +253,6 @@ def _leaves(name: str, kind: pa.DataType) -> Iterator[str]:
             yield from _leaves(f"{name}.{field.name}", field.type)
     else:
         yield name
-
-
-def _row_groups(table: str, rows: Sequence[Any]) -> Iterator[list[Any]]:
-    """Cut rows so that one picture can be read without much around it; [] for no rows at all."""
-    group: list[Any] = []
-    size = 0
-    for row in rows:
-        group.append(row)
-        size += _blob_bytes(row)
-        if size >= ROW_GROUP_BYTES or len(group) == ROW_GROUP_ROWS[table]:
-            yield group
-            group, size = [], 0
-    if group or not rows:
-        yield group
 
 
 def _blob_bytes(row: ImageRow | BitstreamRow | LatentRow) -> int:
