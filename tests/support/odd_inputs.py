@@ -145,7 +145,7 @@ def alphas() -> Iterator[Odd]:
 
 
 def premultiplied(tiff: bytes) -> bytes:
-    """The same file, with a tag that calls the fourth sample alpha that the colours have in them."""
+    """The same file, with a tag that says that its colours are multiplied by its alpha."""
     straight, associated = (struct.pack("<HHIH", 338, 3, 1, kind) for kind in (2, 1))
     assert straight in tiff
     return tiff.replace(straight, associated)
