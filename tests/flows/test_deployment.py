@@ -18,7 +18,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from PIL import Image
 
+from glassplate.codecs import Pixels
 from glassplate.pipelines import open_archive
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
@@ -179,6 +181,26 @@ def test_a_watched_run_fills_the_archive_and_leaves_artifacts(
     artifacts = server.ask("/artifacts/filter", {})
     result = next(json.loads(a["data"]) for a in artifacts if a["key"] == "compact-result")
     assert (result[0]["shards_before"], result[0]["shards_after"]) == (1, 1)
+
+
+def test_a_training_run_leaves_weights_and_its_rate_distortion_and_is_continued(
+    server: Server, photo: Pixels, tmp_path: Path
+) -> None:
+    photos, weights = tmp_path / "photos", tmp_path / "weights"
+    photos.mkdir()
+    for number in range(3):
+        Image.fromarray(photo[64 * number :][:256, :256]).save(photos / f"{number}.png")
+    options = {"data": photos, "out": weights, "batch": 2, "crop": 64, "start": "shipped"}
+    for steps in (1, 2):
+        done = server.run("train-codec/train-codec", **options, minutes=60, steps=steps)
+        assert done.returncode == 0, done.stdout + done.stderr
+    assert (weights / "hyperprior-small.safetensors").exists()
+    artifacts = server.ask("/artifacts/filter", {"sort": "ID_DESC"})
+    data = {a["key"]: a["data"] for a in sorted(artifacts, key=lambda a: a["created"])}
+    rows = json.loads(data["train-validation"])
+    assert [row["step"] for row in rows] == [0, 1, 2]
+    assert all("bpp" in row["point 6"] for row in rows)
+    assert data["train-progress"] == 100
 
 
 def test_a_run_that_the_gate_stops_exits_with_1(
