@@ -18,6 +18,7 @@ from glassplate.flows import (
     cli_compact,
     cli_compress,
     cli_evaluate,
+    cli_latents,
     cli_query,
     cli_report,
     cli_restore,
@@ -26,7 +27,7 @@ from glassplate.flows import (
 from glassplate.flows.exit_codes import MEANING, ExitCode, exit_code_of
 from glassplate.flows.options import output_of
 from glassplate.flows.output import Output
-from glassplate.pipelines.storage import client_errors
+from glassplate.pipelines.storage import file_errors
 
 EPILOG = "\n\n".join(["Exit codes:", *(f"{code.value}: {text}" for code, text in MEANING.items())])
 
@@ -66,7 +67,7 @@ def _ending_well(ctx: Any) -> Iterator[None]:
         raise typer.Exit(ExitCode.INTERRUPTED) from error
     except BrokenPipeError:
         raise
-    except (OSError, *client_errors()) as error:
+    except file_errors() as error:
         output.failure("os-error", str(error))
         raise typer.Exit(ExitCode.ERROR) from error
 
@@ -96,7 +97,11 @@ app.command()(cli_report.codecs)
 app.command()(cli_report.runners)
 app.command()(cli_report.report)
 app.command()(cli_evaluate.evaluate)
-app.command()(cli_report.sample)
+app.command()(cli_report.demo)
+app.command()(cli_latents.similar)
+app.command()(cli_latents.export)
+app.command()(cli_latents.sample)
+app.command()(cli_latents.interpolate)
 app.add_typer(cli_train.app)
 
 

@@ -27,6 +27,12 @@ class CommitConflictError(ArchiveError):
     code = "commit-conflict"
 
 
+class StorageError(ArchiveError):
+    """An object store cannot be reached, or refuses."""
+
+    code = "storage"
+
+
 class WorkerError(ArchiveError):
     """A worker failed, or the engine that it runs in; finished shards are kept."""
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -11,7 +12,10 @@ from dataclasses import dataclass
 from glassplate.pipelines.archive.manifest import Ledger
 from glassplate.pipelines.archive.store import Store
 from glassplate.pipelines.archive.writer import STAGING, StagedShard
+from glassplate.pipelines.errors import StorageError
 from glassplate.pipelines.planning import RunPlan
+
+logger = logging.getLogger(__name__)
 
 _INTERVAL = 1.0
 
@@ -106,10 +110,16 @@ class Watcher:
         )
 
     def _read_marks(self) -> None:
-        for key in self.pending.intersection(self.store.list(STAGING)):
-            try:
-                mark = self.store.read(f"{STAGING}/{key}/done.json")
-            except FileNotFoundError:
-                continue
-            self.sum += StagedShard.model_validate_json(mark).ledger
-            self.pending.remove(key)
+        try:
+            for key in self.pending.intersection(self.store.list(STAGING)):
+                self._read_mark(key)
+        except (OSError, StorageError) as error:  # the next look may do better
+            logger.debug("marks cannot be read: %s", error)
+
+    def _read_mark(self, key: str) -> None:
+        try:
+            mark = self.store.read(f"{STAGING}/{key}/done.json")
+        except FileNotFoundError:
+            return
+        self.sum += StagedShard.model_validate_json(mark).ledger
+        self.pending.remove(key)

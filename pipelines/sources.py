@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import os
 import re
 import stat
@@ -22,6 +21,7 @@ from fsspec.utils import glob_translate
 
 from glassplate.codecs.errors import ChangedError, UnreadableError, VanishedError
 from glassplate.pipelines.errors import SourceError
+from glassplate.pipelines.storage import file_errors
 
 LIST_SUFFIXES = (".parquet", ".csv")
 LIST_COLUMNS = ("url", "uri", "path")
@@ -73,8 +73,10 @@ def list_source(url: str, leave_out: str = "") -> Listing:
     """
     try:
         refs = _list(url, leave_out)
-    except (OSError, ValueError, ImportError, pa.ArrowException) as error:
-        raise SourceError(str(error), "Give a directory, glob, file or list.", url) from error
+    except file_errors(ValueError, ImportError, pa.ArrowException) as error:
+        raise SourceError(
+            str(error).rstrip("."), "Give a directory, glob, file or list.", url
+        ) from error
     if not refs:
         raise SourceError("there are no files", "Is it the right place?", url)
     return Listing(tuple(sorted(refs, key=lambda ref: (ref.name, ref.uri))))
@@ -103,8 +105,8 @@ def read_source(ref: SourceRef) -> bytes:
             break
         except FileNotFoundError as error:
             raise VanishedError("was listed and is gone", _GONE, ref.uri) from error
-        except OSError as error:
-            if attempt == READ_ATTEMPTS or error.errno in (errno.EACCES, errno.EPERM):
+        except file_errors() as error:
+            if attempt == READ_ATTEMPTS or isinstance(error, PermissionError):
                 fix = "Check its permissions, then run again with --retry-failed."
                 raise UnreadableError(_cause(error), fix, ref.uri) from error
     if _has_changed(fs, ref, data):
@@ -302,5 +304,6 @@ def _printable(text: str) -> str:
     return re.sub("[\udc80-\udcff]", lambda match: f"%{ord(match[0]) - 0xDC00:02X}", text)
 
 
-def _cause(error: OSError) -> str:
-    return (error.strerror or str(error) or type(error).__name__).lower()
+def _cause(error: Exception) -> str:
+    words = getattr(error, "strerror", None) or str(error) or type(error).__name__
+    return str(words).rstrip(".").lower()

@@ -31,17 +31,37 @@ def create_archive(store: Store) -> None:
         "id": str(uuid.uuid4()),
         "created": datetime.now(UTC).isoformat(timespec="seconds"),
     }
-    strangers = [name for name in store.list("") if not name.startswith(".")]
-    if strangers and IDENTITY not in strangers:
+    names = [name for name in store.list("") if not name.startswith(".")]
+    if IDENTITY in names:
+        check_archive(store)
+        return
+    if names:
         raise ArchiveError(
-            f"the folder is not empty and not an archive (it holds {strangers[0]!r})",
+            f"the folder is not empty and not an archive (it holds {names[0]!r})",
             "Choose an empty or new folder.",
             store.url,
         )
+    document = json.dumps(identity, indent=1).encode()
     try:
-        store.create_exclusive(IDENTITY, json.dumps(identity, indent=1).encode())
+        store.create_exclusive(IDENTITY, document)
     except FileExistsError:
         check_archive(store)
+    else:
+        _check_conditional_writes(store, document)
+
+
+def _check_conditional_writes(store: Store, document: bytes) -> None:
+    """Raises ArchiveError if a file that was just created exclusively can be so again."""
+    try:
+        store.create_exclusive(IDENTITY, document)
+    except FileExistsError:
+        return
+    store.delete(IDENTITY)
+    raise ArchiveError(
+        "the store has no conditional writes: two runs could replace each other's work",
+        "Choose one that honours If-None-Match, as S3, GCS, Azure, R2 and newer MinIO do.",
+        store.url,
+    )
 
 
 def check_archive(store: Store) -> None:

@@ -10,7 +10,7 @@ from glassplate.pipelines.archive.manifest import Snapshot
 from glassplate.pipelines.archive.snapshots import manifest_numbers, read_snapshot
 from glassplate.pipelines.archive.store import Store
 from glassplate.pipelines.archive.writer import STAGING, StagedShard
-from glassplate.pipelines.errors import ManifestError
+from glassplate.pipelines.errors import ManifestError, StorageError
 
 logger = logging.getLogger(__name__)
 
@@ -82,5 +82,5 @@ def sweep(store: Store, folders: Sequence[str]) -> None:
     for folder in folders:
         try:
             store.delete(folder)
-        except OSError as error:
+        except (OSError, StorageError) as error:
             logger.warning("%s: could not be deleted: %s", folder, error)
