@@ -1,4 +1,4 @@
-"""`glassplate codecs`, `glassplate runners`, `glassplate report`, `glassplate sample`."""
+"""`glassplate codecs`, `glassplate runners`, `glassplate report`, `glassplate demo`."""
 
 from __future__ import annotations
 
@@ -105,7 +105,7 @@ def report(
             output.message(f"wrote {one_line(str(file))}")
 
 
-def sample(
+def demo(
     context: typer.Context,
     directory: Annotated[Path, typer.Argument(metavar="DIR", show_default=False)],
     as_json: JsonOption = False,
@@ -116,7 +116,7 @@ def sample(
 
     Example:
 
-        glassplate sample photos/
+        glassplate demo photos/
     """
     from glassplate.flows.sample import write_sample
 

@@ -9,7 +9,7 @@ archive=demo/archive
 mkdir -p demo
 
 say "A sample collection, with a few deliberately bad files"
-[ -d demo/photos ] || glassplate sample demo/photos
+[ -d demo/photos ] || glassplate demo demo/photos
 ls demo/photos | head -n 50
 
 say "Compress it: the compress-archive Prefect flow, which runs the Beam job"

@@ -21,7 +21,7 @@ def checkout(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("readme")
     photos, archive = str(folder / "demo" / "photos"), str(folder / "demo" / "archive")
     options = ["--codec", "jpeg", "--max-failures", "50%", "--no-progress"]
-    assert CliRunner().invoke(app, ["sample", photos]).exit_code == 0
+    assert CliRunner().invoke(app, ["demo", photos]).exit_code == 0
     assert CliRunner().invoke(app, ["compress", photos, archive, *options]).exit_code == 3
     return folder
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import ClassVar
 
 import numpy as np
+import torch
 from pydantic import BaseModel, ConfigDict, Field
 
 from glassplate.codecs.base import (
@@ -91,13 +92,24 @@ class VaeCodec:
             height, width, channels = image.shape
             if reason := self.refuses(width, height, channels):
                 raise UnsupportedImageError(reason, f"Use another codec than {self.name}.")
-        latents = encode_pictures(self.model, self.device, images, self.config.tile_size)
+        latents = self.latents_of(images)
         return [self._encode(*pair, target) for pair in zip(images, latents, strict=True)]
 
     def decode(self, bitstreams: Sequence[bytes], region: Region | None = None) -> list[Pixels]:
         """Whole pictures, or the same region of each, from the tiles that it needs."""
         pictures = [self.open(data, region) for data in bitstreams]
         return decode_pictures(self.model, self.device, pictures)
+
+    def latents_of(self, images: Sequence[Pixels]) -> list[Floats]:
+        """(H, W, 1 or 3) pictures to latents, (C, ceil(H/stride), ceil(W/stride)) float32 each."""
+        return encode_pictures(self.model, self.device, images, self.config.tile_size)
+
+    @torch.inference_mode()
+    def picture_of(self, latent: Floats) -> Pixels:
+        """A latent to a picture, (H, W, 3), at once: for those that are not large."""
+        x = self.model.decode(torch.from_numpy(latent)[None].to(self.device))[0]
+        pixels = (x.float() * 255).round().clamp(0, 255).to(torch.uint8)
+        return np.ascontiguousarray(pixels.permute(1, 2, 0).cpu().numpy())
 
     def open(self, bitstream: bytes, region: Region | None = None) -> PictureDecoder:
         """Check a container and get ready to decode. Raises BitstreamError, ValueError."""

@@ -158,7 +158,7 @@ def _window_pixels(image: Pixels, window: Rect) -> Tensor:
     missing = (window.height - part.shape[0], window.width - part.shape[1])
     if any(missing):
         part = np.pad(part, ((0, missing[0]), (0, missing[1]), (0, 0)), mode="edge")
-    x = torch.from_numpy(np.ascontiguousarray(part)).permute(2, 0, 1)
+    x = torch.from_numpy(np.array(part)).permute(2, 0, 1)
     return x.expand(3, -1, -1).float() / 255
 
 

@@ -118,7 +118,7 @@ def test_a_dry_run_writes_nothing(
 
 
 def test_sample_writes_good_odd_and_bad_files(glassplate: Run, tmp_path: Path) -> None:
-    done = glassplate("sample", tmp_path / "photos", "--json")
+    done = glassplate("demo", tmp_path / "photos", "--json")
     assert done.code == ExitCode.OK
     files = [Path(json.loads(line)["file"]) for line in done.out.splitlines()]
     assert {f.relative_to(tmp_path / "photos").as_posix() for f in files} >= {
@@ -129,7 +129,7 @@ def test_sample_writes_good_odd_and_bad_files(glassplate: Run, tmp_path: Path) -
         upright = np.asarray(ImageOps.exif_transpose(rotated), dtype=float)
     with Image.open(tmp_path / "photos/chelsea.png") as straight:
         assert np.abs(upright - np.asarray(straight)).mean() < 5
-    again = glassplate("sample", tmp_path / "photos")
+    again = glassplate("demo", tmp_path / "photos")
     assert again.code == ExitCode.USAGE
     assert "not empty" in again.err
 
@@ -138,7 +138,7 @@ def test_sample_without_scikit_image_names_the_extra(
     glassplate: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setitem(sys.modules, "skimage", None)  # as if it were not installed
-    done = glassplate("sample", tmp_path / "photos")
+    done = glassplate("demo", tmp_path / "photos")
     assert done.code == ExitCode.USAGE
     assert "glassplate[demo]" in done.err
 

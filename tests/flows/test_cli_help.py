@@ -22,7 +22,8 @@ from glassplate.pipelines.errors import (
 )
 
 COMMANDS = ["compress", "plan", "list", "query", "info", "get", "extract", "verify", "compact"]
-COMMANDS += ["stats", "codecs", "runners", "report", "evaluate", "sample"]
+COMMANDS += ["stats", "codecs", "runners", "report", "evaluate", "demo"]
+COMMANDS += ["similar", "export", "sample", "interpolate"]
 Run = Callable[..., Any]
 
 
