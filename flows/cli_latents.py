@@ -95,11 +95,10 @@ def export(
     from glassplate.pipelines import open_archive
     from glassplate.pipelines.archive.export import export as write
 
-    if form == "webdataset" or form == "parquet":
-        opened = open_archive(archive, device=parse_device(device))
-        result = write(opened, directory, form, where, pictures=pictures)
-    else:
+    if form not in FORMS:
         raise ConfigError(f"{form!r} is not one of {', '.join(FORMS)}", "", "--as")
+    opened = open_archive(archive, device=parse_device(device))
+    result = write(opened, directory, form, where, pictures=pictures)
     for file in result.files:
         _wrote(context, file)
     for name, error in result.errors:
@@ -164,7 +163,8 @@ def interpolate(
         picture = opened.get(key).convert("RGB")
         picture.thumbnail((LARGEST_SIDE, LARGEST_SIDE))
         ends.append(np.asarray(picture))
-    pictures = between(codec, *codec.latents_of(ends), count)
+    start, end = codec.latents_of(ends)
+    pictures = between(codec, start, end, count)
     _save_sheet(context, pictures, output_file, columns=count)
 
 

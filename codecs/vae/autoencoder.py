@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Protocol
+from typing import Protocol, Self
 
 from torch import Tensor, nn
 
@@ -25,6 +25,10 @@ class Autoencoder(Protocol):
     decoder_halo: int
     scaling_factor: float
     shift_factor: float
+
+    def to(self, device: str) -> Self:
+        """Move to a device, in place."""
+        ...
 
     def encode(self, x: Tensor) -> Tensor:
         """(N, 3, H, W) in [0, 1], sides multiples of stride s -> (N, channels, H/s, W/s)."""

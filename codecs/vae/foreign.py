@@ -148,7 +148,7 @@ def _state_dicts(folder: Path) -> list[Path]:
 
 
 def _taesd(folder: Path) -> tuple[str, dict[str, Any], dict[str, Tensor]]:
-    tensors = {}
+    tensors: dict[str, Tensor] = {}
     for part, path in zip(("encoder", "decoder"), _state_dicts(folder), strict=True):
         try:
             loaded = torch.load(path, map_location="cpu", weights_only=True)

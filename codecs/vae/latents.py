@@ -29,7 +29,11 @@ Values = npt.NDArray[Any]
 
 _LARGEST = 127
 _PREDICTORS = 3
-_DTYPES = {"int8": np.dtype("i1"), "float16": np.dtype("<f2"), "bfloat16": np.dtype("<u2")}
+_DTYPES: dict[LatentType, np.dtype[Any]] = {
+    "int8": np.dtype("i1"),
+    "float16": np.dtype("<f2"),
+    "bfloat16": np.dtype("<u2"),
+}
 
 
 @dataclass(frozen=True)
@@ -67,7 +71,7 @@ def store(latent: Floats, dtype: LatentType, quality: float) -> StoredLatent:
 
 def step_of(quality: float) -> float:
     """Quantisation step of int8 latents: 1 at quality 0, halved by every 20."""
-    return 2.0 ** (-quality / 20)
+    return float(2.0 ** (-quality / 20))
 
 
 def to_floats(values: Values, dtype: LatentType, scale: Floats | None) -> Floats:
@@ -126,7 +130,7 @@ def _read_symbols(payload: bytes, shape: tuple[int, int, int]) -> Values:
 
 def _undo(predictor: int, row: Symbols, symbols: Symbols, number: int, height: int) -> Symbols:
     if predictor == 1:
-        return np.cumsum(row, dtype=np.int32)
-    if predictor == 2 and number % height:
-        return row + symbols[number - 1]
+        row = np.cumsum(row, dtype=np.int32)
+    elif predictor == 2 and number % height:
+        row = row + symbols[number - 1]
     return row

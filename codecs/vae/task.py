@@ -81,7 +81,7 @@ def _bits(symbols: Tensor) -> float:
     """Entropy of (N, C, h, w) integers, summed over the channels: bits per position."""
     total = 0.0
     for channel in symbols.unbind(1):
-        counts = channel.unique(return_counts=True)[1]
+        counts = torch.unique(channel, return_counts=True)[1]
         share = counts / counts.sum()
         total -= float((share * torch.log2(share)).sum())
     return total

@@ -59,12 +59,12 @@ def _set_haar(encoder: Encoder, gain: Tensor) -> None:
     """Channel c of every stride-2 convolution becomes 4c..4c+3, its Haar step; the last scaled."""
     pair = torch.tensor([[1.0, 1], [1, -1]]) / math.sqrt(2)
     haar = torch.einsum("ay,bx->abyx", pair, pair).reshape(4, 2, 2)
-    for layer in encoder.down:
-        assert isinstance(layer, nn.Conv2d)
+    layers = [layer for layer in encoder.down if isinstance(layer, nn.Conv2d)]
+    for layer in layers:
         weight = torch.einsum("oi,kyx->okiyx", torch.eye(layer.in_channels), haar)
         layer.weight.copy_(weight.flatten(0, 1))
         nn.init.zeros_(layer.bias)  # type: ignore[arg-type]
-    layer.weight.mul_(gain[:, None, None, None])
+    layers[-1].weight.mul_(gain[:, None, None, None])
 
 
 def _block_transform(encoder: Encoder) -> Tensor:

@@ -13,7 +13,7 @@ import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -25,7 +25,6 @@ from glassplate.pipelines.archive.deliver import save
 from glassplate.pipelines.archive.latents import latent_of
 from glassplate.pipelines.archive.reader import Archive
 
-Form = Literal["webdataset", "parquet"]
 SHARD_BYTES = 256 << 20
 _DESCRIBED = ["image_id", "name", "source_uri", "width", "height", "codec", "psnr"]
 _LATENT = ["image_id", "latent", "shape", "dtype", "scale", "scaling_factor", "shift_factor"]
@@ -71,7 +70,7 @@ class Sample:
 def export(
     archive: Archive,
     directory: Path,
-    form: Form,
+    form: str,
     where: str | None = None,
     *,
     pictures: bool = False,
@@ -80,6 +79,7 @@ def export(
     """Write what a condition chooses into a new directory.
 
     Args:
+        form: "webdataset" or "parquet".
         where: SQL over the catalogue; None: everything that is stored.
         pictures: Decoded pictures, too, as PNG; one that cannot be given back is left out.
         shard_bytes: A file is closed at about this size.
