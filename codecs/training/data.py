@@ -35,6 +35,12 @@ SLOT = LARGEST_CROP**2 * 3
 """Bytes of a crop in the file; smaller ones leave the rest of their slot empty."""
 PER_PICTURE = 8
 MAX_PIXELS = 200_000_000
+_TURNS: tuple[Callable[[Tensor], Tensor], ...] = (
+    lambda x: x.flip(1),
+    lambda x: x.flip(2),
+    lambda x: x.transpose(1, 2),
+)
+"""Of (N, H, W, 3); with and without each of them, all eight orientations of a square."""
 _DEEP_MODES = ("I", "F")
 _DECODE_ERRORS = (
     OSError, SyntaxError, ValueError, EOFError, OverflowError, IndexError, KeyError, TypeError,
@@ -107,14 +113,21 @@ class CropStore:
         training, held_out = parts
         return training or held_out, held_out or training
 
-    def sample(self, indices: list[int], count: int, size: int) -> Tensor:
+    def sample(
+        self, indices: list[int], count: int, size: int, device: torch.device | str = "cpu"
+    ) -> Tensor:
         """Random crops, flips and transpositions: (count, 3, size, size) float32 in [0, 1].
 
-        Drawn by torch's global generator, whose state checkpoints keep.
+        Drawn by torch's global generator, whose state checkpoints keep. Only bytes are gathered on
+        the CPU; the rest happens on the device.
         """
-        draws = torch.randint(2**31, (count, 4)).tolist()
-        batch = np.stack([self._draw(indices, draw, size) for draw in draws])
-        return torch.from_numpy(batch).permute(0, 3, 1, 2) / 255
+        draws = torch.randint(2**31, (count, 4))
+        parts = np.stack([self._draw(indices, draw, size) for draw in draws.tolist()])
+        batch = torch.from_numpy(parts).to(device)
+        for bit, turn in enumerate(_TURNS):
+            rows = torch.nonzero(draws[:, 3] >> bit & 1)[:, 0].to(device)
+            batch[rows] = turn(batch[rows])
+        return batch.permute(0, 3, 1, 2) / 255
 
     def centres(self, indices: list[int], size: int) -> Tensor:
         """The centre of each crop: (N, 3, size, size) float32 in [0, 1]."""
@@ -132,15 +145,10 @@ class CropStore:
         return used.reshape(crop.height, crop.width, 3)
 
     def _draw(self, indices: list[int], draw: list[int], size: int) -> npt.NDArray[np.uint8]:
-        which, top, left, turn = draw
+        which, top, left, _ = draw
         pixels = self.pixels(indices[which % len(indices)])
         top, left = top % (pixels.shape[0] - size + 1), left % (pixels.shape[1] - size + 1)
-        part = pixels[top : top + size, left : left + size]
-        if turn & 1:
-            part = part[::-1]
-        if turn & 2:
-            part = part[:, ::-1]
-        return part.swapaxes(0, 1) if turn & 4 else part
+        return pixels[top : top + size, left : left + size]
 
 
 def open_crops(config: TrainConfig, callbacks: Callbacks = SILENT) -> CropStore:

@@ -115,7 +115,7 @@ class _Run:
         late = self.schedule.progress(self.step, self.minutes) >= config.late_from
         size = config.late_crop if late else config.crop
         count = max(1, config.batch * config.crop**2 // size**2)
-        crops = self.store.sample(self.indices, count, size).to(self.device)
+        crops = self.store.sample(self.indices, count, size, self.device)
         for group in self.optimizer.param_groups:
             group["lr"] = self.schedule.rate(self.step, self.minutes)
         loss = self.task.loss(self.model, crops, late)

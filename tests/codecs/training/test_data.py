@@ -12,6 +12,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+import torch
 from PIL import Image
 
 from glassplate.codecs import Pixels
@@ -107,6 +108,20 @@ def test_large_pictures_are_cut_and_small_ones_kept_whole(photo: Pixels, tmp_pat
     assert 0 <= batch.min() < batch.max() <= 1
     middle = store.centres([8], 128)[0].permute(1, 2, 0).numpy() * 255
     np.testing.assert_allclose(middle, photo[86:214, 186:314], atol=0.01)
+
+
+def test_samples_are_parts_of_the_picture_in_all_orientations(tmp_path: Path) -> None:
+    rows, columns = np.indices((256, 256), np.uint8)
+    (tmp_path / "p.png").write_bytes(png(np.dstack([rows, columns, rows * 0])))
+    store = build(f"{tmp_path}/*.png", tmp_path)
+    steps = set()
+    for crop in (store.sample([0], 64, 64) * 255).round().int():
+        down, right = crop[:2, 1, 0] - crop[:2, 0, 0], crop[:2, 0, 1] - crop[:2, 0, 0]
+        start, y, x = crop[:2, :1, :1], torch.arange(64)[:, None], torch.arange(64)
+        expected = start + down[:, None, None] * y + right[:, None, None] * x
+        torch.testing.assert_close(crop[:2], expected.int())
+        steps.add((*down.tolist(), *right.tolist()))
+    assert len(steps) == 8
 
 
 def test_bad_pictures_are_counted_and_left_out(
