@@ -112,4 +112,4 @@ def _meets(target: Target, image: Pixels, trial: Encoded, decoded: Pixels | None
         return psnr(a, b) >= target.psnr
     assert target.ms_ssim is not None
     similarity = ms_ssim(a, b)
-    return similarity is not None and similarity >= target.ms_ssim
+    return bool(similarity is not None and similarity >= target.ms_ssim)

@@ -3,7 +3,7 @@ and columns) of the latent unless said otherwise; its stride is a position's sid
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Hashable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import TypeVar
 
@@ -114,14 +114,22 @@ class Grid:
 
 
 def batches(
-    jobs: Sequence[Job], window: Callable[[Job], Rect], stride: int, device: str
+    jobs: Iterable[Job],
+    window: Callable[[Job], Rect],
+    stride: int,
+    device: str,
+    kind: Callable[[Job], Hashable] = lambda job: None,
 ) -> Iterator[list[Job]]:
-    """Jobs whose windows have the same size, as many together as suit the device, at least one."""
-    by_size: dict[tuple[int, int], list[Job]] = {}
+    """Jobs of one kind whose windows have the same size, as many together as suit the device.
+
+    A batch comes as soon as it is full, so that jobs keep about their order.
+    """
+    waiting: dict[Hashable, list[Job]] = {}
     for job in jobs:
-        by_size.setdefault((window(job).height, window(job).width), []).append(job)
-    for (height, width), group in by_size.items():
-        pixels = height * width * stride**2
-        count = max(1, (BATCH_MEGAPIXELS[device] << 20) // pixels)
-        for start in range(0, len(group), count):
-            yield group[start : start + count]
+        rect = window(job)
+        group = waiting.setdefault((kind(job), rect.height, rect.width), [])
+        group.append(job)
+        pixels = rect.height * rect.width * stride**2
+        if (len(group) + 1) * pixels > BATCH_MEGAPIXELS[device] << 20:
+            yield waiting.pop((kind(job), rect.height, rect.width))
+    yield from waiting.values()

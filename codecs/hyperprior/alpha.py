@@ -53,7 +53,7 @@ def _encode(plane: Plane) -> Tile:
         )
     except (RuntimeError, ValueError) as error:
         raise EncodeError(f"the alpha plane cannot be encoded ({error})") from error
-    return Tile(payload, zlib.crc32(plane))
+    return Tile(payload, zlib.crc32(plane.data))
 
 
 def _decode(container: Container, tile: int, shape: tuple[int, int]) -> Plane:
@@ -65,5 +65,5 @@ def _decode(container: Container, tile: int, shape: tuple[int, int]) -> Plane:
         raise BitstreamError(
             f"the alpha plane cannot be decoded ({error})", subject=f"tile {tile}"
         ) from error
-    container.check_symbols(tile, zlib.crc32(plane))
+    container.check_symbols(tile, zlib.crc32(plane.data))
     return plane

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from glassplate.codecs.hyperprior.blocks import QUALITY_STEPS
-from glassplate.codecs.hyperprior.latents import Quantizer, encode_tile
+from glassplate.codecs.hyperprior.latents import Quantizer, TileNets, encode_tile
 from glassplate.codecs.hyperprior.model import Hyperprior
 from glassplate.codecs.hyperprior.order import STEPS, gather
 from glassplate.codecs.hyperprior.parsing import IntegerScaleNet
@@ -63,7 +63,7 @@ def calibrate(model: Hyperprior, crops: Tensor, rounds: int = 2) -> tuple[Tables
             quality = node * QUALITY_STEPS // (nodes - 1)
             level = torch.tensor([quality])
             y = model.analysis(crop[None], level) * model.gain(level)
-            tile, indices, _ = encode_tile(model, scales, quantizer, y, quality)
+            tile, indices, _ = encode_tile(TileNets(model, quality), scales, quantizer, y)
             histogram.add_z(tile.z, node)
             for step in range(STEPS):
                 histogram.add_y(gather(tile.y, step), indices[step])

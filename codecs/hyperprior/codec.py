@@ -28,7 +28,6 @@ from glassplate.codecs.hyperprior.alpha import encode_alpha
 from glassplate.codecs.hyperprior.blocks import QUALITY_STEPS
 from glassplate.codecs.hyperprior.decoder import PictureDecoder, decode_pictures
 from glassplate.codecs.hyperprior.encoder import EncodedPicture, encode_pictures
-from glassplate.codecs.hyperprior.latents import Quantizer
 from glassplate.codecs.hyperprior.model import Y_STRIDE, Z_STRIDE
 from glassplate.codecs.hyperprior.runtime import Runtime
 from glassplate.codecs.hyperprior.weights import find, load
@@ -41,7 +40,8 @@ class HyperpriorConfig(BaseModel):
 
     size: Which shipped weights.
     tile_size: Side of a tile in pixels; smaller ones make regions cheaper to read, and cost bits.
-    bfloat16: Run the transforms' blocks in bfloat16. Parsing never depends on it.
+    bfloat16: Run the transforms' blocks in bfloat16 where the processor has it. Parsing never
+        depends on it.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -78,7 +78,6 @@ class HyperpriorCodec:
         self.runtime = Runtime(
             model=loaded.model if place == "cpu" else copy.deepcopy(loaded.model).to(place),
             coder=loaded.coder,
-            quantizer=Quantizer(loaded.coder.y_tables),
             device=place,
             bfloat16=self.config.bfloat16,
         )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
@@ -21,7 +22,10 @@ from glassplate.codecs.tiles import Grid, Rect, batches
 
 
 class PictureDecoder:
-    """One picture, or a region of it; `tiles` holds what had to be parsed."""
+    """One picture, or a region of it. `parsed` names the tiles that had to be parsed for it.
+
+    A tile's latent is kept for as long as windows that touch it are to come.
+    """
 
     def __init__(
         self, runtime: Runtime, container: Container, quality: int, region: Region | None = None
@@ -36,12 +40,15 @@ class PictureDecoder:
         whole = Region(x=0, y=0, width=header.width, height=header.height)
         self.region = _clip(region or whole, whole)
         self.wanted = self.grid.cover(self.region)
-        self.tiles: dict[int, Tensor] = {}
-        for tile in self.grid.touching(self.grid.grown(self.wanted, runtime.synthesis_halo)):
+        self.parsed: list[int] = []
+        self._latents: dict[int, Tensor] = {}
+        self._uses = Counter(
+            tile for part in self.parts() for tile in self.grid.touching(self.window(part))
+        )
+        for tile in self._uses:
             container.payload(tile)
-        pixels = self.wanted.scaled(Y_STRIDE)
-        colours = 1 if header.channels < 3 else 3
-        self.out = np.empty((pixels.height, pixels.width, colours), np.uint8)
+        self.colours = 1 if header.channels < 3 else 3
+        self.out = np.empty((self.region.height, self.region.width, header.channels), np.uint8)
 
     def parts(self) -> Iterator[Rect]:
         """What the wanted rectangle takes of each tile."""
@@ -60,31 +67,29 @@ class PictureDecoder:
             rect = self.grid.rect(tile)
             common = rect.meet(window)
             rows, columns = common.within(rect)
-            part = self._tile(tile)[:, rows, columns]
+            part = self._latent(tile)[:, rows, columns]
             rows, columns = common.within(window)
             y[:, rows, columns] = part
         return y
 
-    def place(self, part: Rect, x: Tensor) -> None:
-        """Take the pixels of a part from its synthesised window, (3, H, W) in 0..255."""
-        rows, columns = part.within(self.window(part))
-        rows, columns = _pixels(rows), _pixels(columns)
-        x = x[:, rows, columns]
-        if self.out.shape[2] == 1:
-            x = x.mean(0, keepdim=True)
-        rows, columns = part.within(self.wanted)
-        out = self.out[_pixels(rows), _pixels(columns)]
-        out[:] = x.round().to(torch.uint8).permute(1, 2, 0).numpy()
+    def place(self, part: Rect, pixels: Pixels) -> None:
+        """Take a part from the pixels of its window, (H, W, colours)."""
+        asked = Rect(
+            self.region.y,
+            self.region.x,
+            self.region.y + self.region.height,
+            self.region.x + self.region.width,
+        )
+        common = part.scaled(Y_STRIDE).meet(asked)
+        rows, columns = common.within(self.window(part).scaled(Y_STRIDE))
+        to_rows, to_columns = common.within(asked)
+        self.out[to_rows, to_columns, : self.colours] = pixels[rows, columns]
 
     def picture(self) -> Pixels:
         """The region, once every part is placed, with its alpha. Raises BitstreamError."""
-        top = self.region.y - self.wanted.top * Y_STRIDE
-        left = self.region.x - self.wanted.left * Y_STRIDE
-        part = self.out[top : top + self.region.height, left : left + self.region.width]
-        if self.container.header.channels in (2, 4):
-            alpha = decode_alpha(self.container, self.grid, self.region)
-            return np.concatenate([part, alpha[..., None]], axis=2)
-        return np.ascontiguousarray(part)
+        if self.colours < self.out.shape[2]:
+            self.out[..., -1] = decode_alpha(self.container, self.grid, self.region)
+        return self.out
 
     def symbols(self, tile: int) -> TileSymbols:
         """Parse a tile, integers only. Raises BitstreamError that names the tile."""
@@ -97,13 +102,14 @@ class PictureDecoder:
         self.container.check_symbols(tile, symbols.crc())
         return symbols
 
-    def _tile(self, tile: int) -> Tensor:
-        if tile not in self.tiles:
-            symbols = self.symbols(tile)
-            runtime = self.runtime
-            y = decode_tile(runtime.model, symbols, self.quality, runtime.device)
-            self.tiles[tile] = torch.from_numpy(y).to(runtime.device)
-        return self.tiles[tile]
+    def _latent(self, tile: int) -> Tensor:
+        """Of one tile, which is let go after its last use."""
+        if tile not in self._latents:
+            self.parsed.append(tile)
+            nets = self.runtime.tile_nets(self.quality)
+            self._latents[tile] = decode_tile(nets, self.symbols(tile))
+        self._uses[tile] -= 1
+        return self._latents[tile] if self._uses[tile] else self._latents.pop(tile)
 
 
 @dataclass(frozen=True)
@@ -111,17 +117,26 @@ class _Job:
     picture: PictureDecoder
     part: Rect
 
+    @property
+    def window(self) -> Rect:
+        return self.picture.window(self.part)
+
+    @property
+    def kind(self) -> tuple[int, int]:
+        return self.picture.quality, self.picture.colours
+
 
 @torch.inference_mode()
 def decode_pictures(runtime: Runtime, pictures: Sequence[PictureDecoder]) -> list[Pixels]:
     """Run everything that was opened; windows of equal size go together."""
-    jobs = [_Job(picture, part) for picture in pictures for part in picture.parts()]
-    windows = batches(jobs, lambda job: job.picture.window(job.part), Y_STRIDE, runtime.device)
-    for batch in windows:
-        y = torch.stack([job.picture.latent(job.picture.window(job.part)) for job in batch])
-        x = runtime.synthesise(y, [job.picture.quality for job in batch])
-        for job, pixels in zip(batch, x, strict=True):
-            job.picture.place(job.part, pixels)
+    jobs = (_Job(picture, part) for picture in pictures for part in picture.parts())
+    for batch in batches(
+        jobs, lambda job: job.window, Y_STRIDE, runtime.device, lambda job: job.kind
+    ):
+        y = torch.stack([job.picture.latent(job.window) for job in batch])
+        pixels = runtime.synthesise(y, *batch[0].kind).numpy()
+        for job, window in zip(batch, pixels, strict=True):
+            job.picture.place(job.part, window)
     return [picture.picture() for picture in pictures]
 
 
@@ -132,7 +147,3 @@ def _clip(region: Region, whole: Region) -> Region:
     return Region(
         x=region.x, y=region.y, width=width, height=min(region.height, whole.height - region.y)
     )
-
-
-def _pixels(part: slice) -> slice:
-    return slice(part.start * Y_STRIDE, part.stop * Y_STRIDE)

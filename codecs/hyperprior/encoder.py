@@ -12,7 +12,8 @@ from torch import Tensor
 
 from glassplate.codecs.base import Pixels
 from glassplate.codecs.bitstream import Tile
-from glassplate.codecs.hyperprior.latents import Floats, encode_tile
+from glassplate.codecs.hyperprior.latents import encode_tile
+from glassplate.codecs.hyperprior.means import Floats
 from glassplate.codecs.hyperprior.model import Y_STRIDE
 from glassplate.codecs.hyperprior.runtime import Runtime
 from glassplate.codecs.tiles import Grid, Rect, batches
@@ -48,39 +49,43 @@ def encode_pictures(
         )
         for grid in grids
     ]
-    jobs = [
+    jobs = (
         _Job(picture, tile, grid.rect(tile), grid.grown(grid.rect(tile), runtime.analysis_halo))
         for picture, grid in enumerate(grids)
         for tile in range(len(grid))
-    ]
-    level = torch.tensor(qualities, device=runtime.device)
-    inverse_gains = runtime.model.inverse_gain(level).cpu().numpy()
-    for batch in batches(jobs, lambda job: job.window, Y_STRIDE, runtime.device):
-        x = torch.stack([window_pixels(images[job.picture], job.window) for job in batch])
-        y = runtime.analyse(x, [qualities[job.picture] for job in batch])
-        for number, job in enumerate(batch):
+    )
+
+    def kind(job: _Job) -> tuple[int, int]:
+        return qualities[job.picture], images[job.picture].shape[2]
+
+    for batch in batches(jobs, lambda job: job.window, Y_STRIDE, runtime.device, kind):
+        quality, _ = kind(batch[0])
+        x = np.stack([window_pixels(images[job.picture], job.window) for job in batch])
+        y = runtime.analyse(torch.from_numpy(x), quality)
+        for job, window in zip(batch, y, strict=True):
             rows, columns = job.rect.within(job.window)
-            part = y[number : number + 1, :, rows, columns]
-            tile, latent = _encode_tile(runtime, part, qualities[job.picture])
+            tile, latent = _encode_tile(runtime, window[None, :, rows, columns], quality)
             done[job.picture].tiles[job.tile] = tile
             rows, columns = job.rect.within(grids[job.picture].whole)
-            done[job.picture].latent[:, rows, columns] = latent * inverse_gains[job.picture]
+            done[job.picture].latent[:, rows, columns] = latent
     return done
 
 
-def window_pixels(image: Pixels, window: Rect) -> Tensor:
-    """The pixels under a window, (3, H, W) float32 in [0, 1]; edges repeat, grey becomes RGB."""
+def window_pixels(image: Pixels, window: Rect) -> Pixels:
+    """The pixels under a window of positions of y; edges repeat."""
     pixels = window.scaled(Y_STRIDE)
     part = image[pixels.top : pixels.bottom, pixels.left : pixels.right]
     missing = (pixels.height - part.shape[0], pixels.width - part.shape[1])
-    if any(missing):
-        part = np.pad(part, ((0, missing[0]), (0, missing[1]), (0, 0)), mode="edge")
-    x = torch.from_numpy(np.ascontiguousarray(part)).permute(2, 0, 1)
-    return x.expand(3, -1, -1).float() / 255
+    return (
+        np.pad(part, ((0, missing[0]), (0, missing[1]), (0, 0)), mode="edge")
+        if any(missing)
+        else part
+    )
 
 
 def _encode_tile(runtime: Runtime, y: Tensor, quality: int) -> tuple[Tile, Floats]:
-    scales, quantizer = runtime.coder.scales, runtime.quantizer
-    symbols, indices, decoded = encode_tile(runtime.model, scales, quantizer, y, quality)
+    """A tile, and its latent at the scale of pixels."""
+    nets = runtime.tile_nets(quality)
+    symbols, indices, decoded = encode_tile(nets, runtime.coder.scales, runtime.quantizer, y)
     payload = runtime.coder.encode(symbols, indices, quality)
-    return Tile(payload, symbols.crc()), decoded
+    return Tile(payload, symbols.crc()), decoded * nets.inverse_gain

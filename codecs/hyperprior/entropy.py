@@ -7,7 +7,7 @@ ANS is a stack: the encoder pushes in the reverse of the order in which the deco
 from __future__ import annotations
 
 import zlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -34,9 +34,8 @@ class TileSymbols:
 
     def crc(self) -> int:
         """CRC-32 over the symbols, in storage order, little-endian."""
-        return zlib.crc32(
-            self.y.astype("<i2").tobytes(), zlib.crc32(self.z.astype("<i2").tobytes())
-        )
+        z, y = (np.ascontiguousarray(part, "<i2") for part in (self.z, self.y))
+        return zlib.crc32(y.data, zlib.crc32(z.data))
 
 
 @dataclass(frozen=True)
@@ -111,35 +110,30 @@ def _groups(tables: Sequence[FrequencyTable], counts: npt.NDArray[np.intp]) -> l
 
 def _push(coder: Any, symbols: Symbols, groups: Sequence[Group]) -> None:
     """Push symbols, sorted by group; those beyond a table's reach follow plainly at the end."""
-    coded = [
-        np.where(np.abs(part) <= table.reach, part + table.reach, 2 * table.reach + 1)
-        for table, part in _parts(symbols, groups)
-    ]
-    escaped = [part[np.abs(part) > table.reach] for table, part in _parts(symbols, groups)]
-    beyond = np.concatenate(escaped) if escaped else np.empty(0, np.int16)
-    if beyond.size:
-        coder.encode_reverse(beyond.astype(np.int32) + ESCAPE_RANGE, _PLAIN)
-    for (table, _), part in zip(reversed(groups), reversed(coded), strict=True):
-        coder.encode_reverse(part.astype(np.int32), table.model)
+    reach = _reaches(groups)
+    coded = symbols + reach
+    escaped = np.abs(symbols) > reach
+    if escaped.any():
+        coder.encode_reverse(symbols[escaped] + np.int32(ESCAPE_RANGE), _PLAIN)
+        coded[escaped] = 2 * reach[escaped] + 1
+    end = len(coded)
+    for table, count in reversed(groups):
+        coder.encode_reverse(coded[end - count : end], table.model)
+        end -= count
 
 
 def _pop(coder: Any, groups: Sequence[Group]) -> Symbols:
     """Inverse of `_push`."""
-    parts, escapes = [], []
-    for table, count in groups:
-        part = coder.decode(table.model, count)
-        escapes.append(part > 2 * table.reach)
-        parts.append(part - table.reach)
-    symbols = np.concatenate(parts).astype(np.int16)
-    escaped = np.concatenate(escapes)
-    count = int(escaped.sum())
-    if count:
-        symbols[escaped] = coder.decode(_PLAIN, count) - ESCAPE_RANGE
+    reach = _reaches(groups)
+    coded = np.concatenate([coder.decode(table.model, count) for table, count in groups])
+    escaped = coded > 2 * reach
+    symbols = (coded - reach).astype(np.int16)
+    if escaped.any():
+        symbols[escaped] = coder.decode(_PLAIN, int(escaped.sum())) - ESCAPE_RANGE
     return symbols
 
 
-def _parts(symbols: Symbols, groups: Sequence[Group]) -> Iterator[tuple[FrequencyTable, Symbols]]:
-    start = 0
-    for table, count in groups:
-        yield table, symbols[start : start + count]
-        start += count
+def _reaches(groups: Sequence[Group]) -> npt.NDArray[np.int32]:
+    """The reach of each symbol's table."""
+    reaches = np.array([table.reach for table, _ in groups], np.int32)
+    return np.repeat(reaches, [count for _, count in groups])

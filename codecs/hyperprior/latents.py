@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 import numpy.typing as npt
@@ -10,12 +10,13 @@ import torch
 from torch import Tensor
 
 from glassplate.codecs.hyperprior.entropy import TileSymbols
+from glassplate.codecs.hyperprior.folded import FoldedHyperAnalysis
+from glassplate.codecs.hyperprior.means import Floats, FoldedMeans
 from glassplate.codecs.hyperprior.model import Hyperprior
 from glassplate.codecs.hyperprior.order import STEPS, gather, scatter
 from glassplate.codecs.hyperprior.parsing import IntegerScaleNet
 from glassplate.codecs.hyperprior.tables import ESCAPE_RANGE, TOTAL, FrequencyTable
 
-Floats = npt.NDArray[np.float32]
 LARGEST = ESCAPE_RANGE - 1
 RATE_WEIGHT = 0.05
 """Squared error, in squared steps, that the encoder accepts to save one bit."""
@@ -38,10 +39,12 @@ class Quantizer:
         """(n,) residuals in steps, (n,) scale indices -> (n,) symbols."""
         magnitude = np.abs(residual)
         whole = np.floor(magnitude)
-        depth = np.minimum(whole, self.DEPTH - 1).astype(np.uint8)
-        symbol = whole + (magnitude - whole > self.thresholds[indices, depth])
-        signed: Floats = np.copysign(np.minimum(symbol, LARGEST), residual)
-        return signed.astype(np.int16)
+        place = np.minimum(whole, self.DEPTH - 1).astype(np.intp)
+        place += indices.astype(np.intp) * self.DEPTH
+        magnitude -= whole
+        whole += magnitude > self.thresholds.ravel()[place]
+        np.copysign(np.minimum(whole, LARGEST, out=whole), residual, out=whole)
+        return whole.astype(np.int16)
 
     def _thresholds(self, table: FrequencyTable, rate_weight: float) -> Floats:
         """Fraction above which 0, 1, 2 and more round up: (DEPTH,)."""
@@ -51,58 +54,54 @@ class Quantizer:
         return np.minimum(threshold, 1).astype(np.float32)
 
 
+class TileNets:
+    """What makes symbols of y, and y of symbols, at one quality."""
+
+    def __init__(self, model: Hyperprior, quality: int, device: str = "cpu") -> None:
+        """quality: In tenths."""
+        level = torch.tensor([quality], device=device)
+        self.quality, self.device = quality, device
+        self.hyper_analysis = FoldedHyperAnalysis(model.hyper_analysis, level)
+        self.means = FoldedMeans(model.means, level)
+        self.inverse_gain: Floats = model.inverse_gain(level)[0].cpu().numpy()
+
+
 @torch.inference_mode()
 def encode_tile(
-    model: Hyperprior, scales: IntegerScaleNet, quantizer: Quantizer, y: Tensor, quality: int
+    nets: TileNets, scales: IntegerScaleNet, quantizer: Quantizer, y: Tensor
 ) -> tuple[TileSymbols, list[npt.NDArray[np.uint8]], Floats]:
     """Choose the symbols of a tile.
 
     Args:
         y: (1, Y, h, w) float32, in quantisation steps.
-        quality: In tenths.
 
     Returns:
         Symbols, scale indices per step in coding order, and y as it will be decoded, (Y, h, w).
     """
-    level = torch.tensor([quality], device=y.device)
-    z = torch.round(model.hyper_analysis(y, level)).clamp(-LARGEST, LARGEST)
+    z = torch.round(nets.hyper_analysis(y)).clamp(-LARGEST, LARGEST)
     z_symbols = z[0].to(torch.int16).cpu().numpy()
     wanted: Floats = y[0].cpu().numpy()
     _, height, width = wanted.shape
-    state = scales.begin(z_symbols, height, width, quality)
-    known = np.zeros_like(wanted)
-    symbols = np.zeros(wanted.shape, np.int16)
+    state = scales.begin(z_symbols, height, width, nets.quality)
+    means = nets.means.begin(z, height, width)
+    symbols = np.empty(wanted.shape, np.int16)
     indices = []
-    for step, mean in _means(model, z, known, level):
-        index = state.indices(step)
+    for step in range(STEPS):
+        mean, index = means.mean(step), state.indices(step)
         chosen = quantizer(gather(wanted, step) - mean, index)
-        state.reveal(step, chosen)
         indices.append(index)
         scatter(chosen, step, symbols)
-        scatter(mean + chosen, step, known)
-    return TileSymbols(z_symbols, symbols), indices, known
+        if step < STEPS - 1:
+            state.reveal(step, chosen)
+        means.reveal(step, mean + chosen)
+    return TileSymbols(z_symbols, symbols), indices, means.y.cpu().numpy()
 
 
 @torch.inference_mode()
-def decode_tile(model: Hyperprior, tile: TileSymbols, quality: int, device: str) -> Floats:
-    """Parsed symbols to y in quantisation steps, (Y, h, w) float32."""
-    level = torch.tensor([quality], device=device)
-    z = torch.from_numpy(tile.z).to(device, torch.float32)[None]
-    known = np.zeros(tile.y.shape, np.float32)
-    for step, mean in _means(model, z, known, level):
-        scatter(mean + gather(tile.y, step), step, known)
-    return known
-
-
-def _means(
-    model: Hyperprior, z: Tensor, known: Floats, level: Tensor
-) -> Iterator[tuple[int, Floats]]:
-    """Each step and its means in coding order; between two, the caller fills `known`."""
-    mean, side = model.means.begin(z, level, *known.shape[1:])
-    squashed = np.zeros_like(known)
+def decode_tile(nets: TileNets, tile: TileSymbols) -> Tensor:
+    """Parsed symbols to y in quantisation steps, (Y, h, w) float32 on the device."""
+    z = torch.from_numpy(tile.z).to(nets.device, torch.float32)[None]
+    means = nets.means.begin(z, *tile.y.shape[1:])
     for step in range(STEPS):
-        if step:
-            scatter(np.arcsinh(gather(known, step - 1)), step - 1, squashed)
-            so_far = (torch.from_numpy(x)[None].to(z.device) for x in (known, squashed))
-            mean = model.means(side, *so_far, step)
-        yield step, gather(mean[0].cpu().numpy(), step)
+        means.reveal(step, means.mean(step) + gather(tile.y, step))
+    return means.y
