@@ -80,9 +80,9 @@ def stats(images: ds.Dataset) -> dict[str, Any]:
 
 
 def _run(images: ds.Dataset, sql: str) -> pa.Table:
-    with duckdb.connect(
-        config={"enable_external_access": False, "lock_configuration": True}
-    ) as connection:
+    with duckdb.connect(config={"enable_external_access": False}) as connection:
+        connection.execute("SET enable_progress_bar = false")  # it goes to stdout
+        connection.execute("SET lock_configuration = true")
         connection.register("images", images)
         try:
             return connection.sql(f"WITH newest AS ({_NEWEST})\n{sql}").to_arrow_table()

@@ -44,7 +44,8 @@ def write_archive(config: CompressConfig) -> None:
         ]
         staged.append(stage_shard(store, f"{start:064}", rows, [], []))
     ledger = sum((one.ledger for one in staged), Ledger())
-    run = RunEntry(run_id="20260101T000000Z-000000", started="", finished="", options={}, ledger=ledger)
+    run_id = "20260101T000000Z-000000"
+    run = RunEntry(run_id=run_id, started="", finished="", options={}, ledger=ledger)
     commit_run(store, None, staged, run, [])
 
 
