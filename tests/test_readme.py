@@ -17,11 +17,13 @@ COMMANDS = sorted(set(re.findall(r"^glassplate (\w+)", README, re.MULTILINE)))
 
 @pytest.fixture(scope="module")
 def checkout(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with demo/archive, as `infra/demo.sh` leaves it but for a faster codec."""
+    """A folder with demo/archive, as `infra/demo.sh` leaves it but for a faster codec; demo/latents."""
     folder = tmp_path_factory.mktemp("readme")
     photos, archive = str(folder / "demo" / "photos"), str(folder / "demo" / "archive")
     options = ["--codec", "jpeg", "--max-failures", "50%", "--no-progress"]
     assert CliRunner().invoke(app, ["demo", photos]).exit_code == 0
+    assert CliRunner().invoke(app, ["compress", photos, archive, *options]).exit_code == 3
+    options[1], archive = "vae", str(folder / "demo" / "latents")
     assert CliRunner().invoke(app, ["compress", photos, archive, *options]).exit_code == 3
     return folder
 
