@@ -13,6 +13,7 @@ from typing import Annotated, Any
 
 import typer
 
+from glassplate.codecs import codec_names
 from glassplate.codecs.training.callbacks import Callbacks, Step
 from glassplate.codecs.training.registry import TRAINERS
 from glassplate.flows.live import Show, live_count
@@ -116,6 +117,9 @@ def train(
         card = str(weights.with_suffix(".md"))
         output.record({"event": "done", "weights": str(weights), "sha256": sha256, "card": card})
     output.message(f"wrote {one_line(str(weights))} (sha256 {sha256[:12]}) and its model card")
+    if config.kind in codec_names():
+        use = f"glassplate compress SOURCE ARCHIVE --codec {config.kind} --weights {out}"
+        output.message(f"next: {one_line(use)}")
 
 
 _EXAMPLE = """{summary}

@@ -100,7 +100,7 @@ def _read_tar(fs: AbstractFileSystem, path: str, name: str, wanted: Wanted) -> I
     try:
         with fs.open(path, "rb") as file, tarfile.open(fileobj=file) as tar:
             while member := tar.next():
-                tar.members.clear()  # or it would keep the header of every member
+                tar.members.clear()  # type: ignore[attr-defined]  # or it keeps every header
                 inner = f"{name}/{member.name}"
                 is_picture = PurePosixPath(inner).suffix.lower() in IMAGE_SUFFIXES
                 if member.isfile() and is_picture and wanted(inner):
