@@ -62,6 +62,7 @@ _SAMPLE_FORMAT, _BITS_PER_SAMPLE, _SUB_IFDS, _ORIENTATION = 339, 258, 330, 274
 _EXTRA_SAMPLES, _STRAIGHT_ALPHA = 338, 2
 _COLOUR_OF = {"LA": "L", "RGBA": "RGB"}
 _FLOAT_SAMPLES = 3
+_STRIP_PIXELS = 1 << 20
 _DESCRIPTIVE_TAGS = {270, 271, 272, 282, 283, 296, 305, 306, 315, 316} | {
     *(33432, 33723, 34377),  # copyright, IPTC, Photoshop
     *(34665, 34853),  # EXIF, GPS
@@ -194,8 +195,13 @@ def _pixels(image: Image.Image) -> Pixels:
     mode = image.mode
     if mode in _COLOUR_OF and image.getextrema()[-1] == (255, 255):
         mode = _COLOUR_OF[mode]  # all opaque: the source's mode says what to put back
-    pixels = np.array(image.convert("RGB" if mode == "P" else mode))
-    return pixels[:, :, None] if pixels.ndim == 2 else pixels
+    mode = "RGB" if mode == "P" else mode
+    pixels = np.empty((image.height, image.width, len(mode)), np.uint8)
+    rows = max(1, _STRIP_PIXELS // image.width)
+    for top in range(0, image.height, rows):  # all at once would take three copies more
+        strip = image.crop((0, top, image.width, min(top + rows, image.height)))
+        pixels[top : top + rows] = np.asarray(strip.convert(mode)).reshape(-1, *pixels.shape[1:])
+    return pixels
 
 
 def _exif(image: Image.Image, label: str) -> bytes | None:

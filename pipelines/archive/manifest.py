@@ -96,7 +96,7 @@ class Snapshot(_Frozen):
     codecs maps fingerprint -> codec name; the specs and weights lie in models/<fingerprint>/.
     """
 
-    format_version: int = FORMAT_VERSION
+    format_version: int = Field(default=FORMAT_VERSION, le=FORMAT_VERSION)
     schema_version: int = SCHEMA_VERSION
     number: int = Field(ge=1)
     parent: int | None = None
@@ -120,20 +120,25 @@ class Snapshot(_Frozen):
         A format that is too new raises a plain ArchiveError: falling back to an older snapshot
         would hide pictures.
         """
-        body = data[len(_HEAD) + 64 + len(_BODY) : -1]
-        if data != _frame(hashlib.sha256(body).hexdigest(), body):
+        body = memoryview(data)[len(_HEAD) + 64 + len(_BODY) : -1]
+        frame = _frame(hashlib.sha256(body).hexdigest(), b"")
+        if data[: len(frame) - 1] != frame[:-1] or data[-1:] != frame[-1:]:
             raise ManifestError("truncated, damaged, or not a manifest", subject=subject)
         try:
-            version = _Version.model_validate_json(body).format_version
-            if version > FORMAT_VERSION:
-                raise ArchiveError(
-                    f"archive format {version} is not known",
-                    "Read it with a newer Glassplate.",
-                    subject,
-                )
-            return cls.model_validate_json(body)
+            return cls.model_validate_json(bytes(body))
         except ValidationError as error:
+            if (version := _version(bytes(body))) > FORMAT_VERSION:
+                cause = f"archive format {version} is not known"
+                raise ArchiveError(cause, "Read it with a newer Glassplate.", subject) from error
             raise ManifestError(str(error), subject=subject) from error
+
+
+def _version(body: bytes) -> int:
+    """Of a manifest that may be of a later format; 0 if it does not say."""
+    try:
+        return _Version.model_validate_json(body).format_version
+    except ValidationError:
+        return 0
 
 
 def _frame(checksum: str, body: bytes) -> bytes:

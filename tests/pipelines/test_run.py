@@ -352,13 +352,16 @@ def test_200_megapixels_pass_when_allowed(tmp_path: Path, configure: Any) -> Non
     source = tmp_path / "source"
     source.mkdir()
     with Image.open(odd_inputs.PHOTOS / "astronaut.png") as image:
-        image.convert("L").resize((16_000, 12_600)).save(source / "large.jpg", quality=90)
-    config = configure(codec="jpeg", codec_options={}, max_failures=1, verify_fraction=0)
+        image.convert("RGB").resize((16_000, 12_600)).save(source / "large.jpg", quality=90)
+    config = configure(codec="jxl", codec_options={"effort": 3}, max_failures=1)
     assert counts(compress(config)) == (0, 0, 0, 1)
     assert rows_of(config)["large.jpg"]["error_code"] == "too-many-pixels"
     allowed = config.model_copy(update={"max_pixels": 210_000_000, "retry_failed": True})
     assert counts(compress(allowed)) == (1, 0, 0, 0)
     row = rows_of(config)["large.jpg"]
     assert (row["width"], row["height"], row["status"]) == (16_000, 12_600, "encoded")
+    assert row["verified"]
+    assert row["psnr"] > 40
+    assert row["ms_ssim"] > 0.98
     corner = Region(x=15_000, y=12_000, width=500, height=400)
     assert open_archive(config.archive).get("large.jpg", region=corner).size == (500, 400)
