@@ -48,10 +48,15 @@ def deadzone(residual: Tensor, log_scale: Tensor) -> Tensor:
 
 @dataclass
 class Estimate:
-    """What a forward pass gives: estimated bits per pixel and squared error at 255 scale, (N,)."""
+    """What a forward pass gives: estimated bits per pixel and squared error at 255 scale, (N,).
+
+    decoded: (N, 3, H, W), about [0, 1]. scales: (N, 1, H / 16, W / 16), mean scale index.
+    """
 
     bpp: Tensor
     mse: Tensor
+    decoded: Tensor
+    scales: Tensor
 
 
 def estimate(
@@ -71,34 +76,38 @@ def estimate(
     z = model.hyper_analysis(y, quality)
     z_rounded = ste_round(z)
     z_bits = _z_bits(model, _noised(z) if noisy else z_rounded, quality).sum((1, 2, 3))
-    decoded_y, y_bits = _code(model, y, z_rounded, quality, noisy)
+    decoded_y, y_bits, scales = _code(model, y, z_rounded, quality, noisy)
     decoded = model.synthesis(decoded_y * model.inverse_gain(quality), quality, half)
     if not noisy:
         decoded = decoded.clamp(0, 1)
     pixels = x.shape[-2] * x.shape[-1]
     mse = F.mse_loss(decoded, x, reduction="none").mean((1, 2, 3)) * 255**2
-    return Estimate((z_bits + y_bits) / pixels, mse)
+    return Estimate((z_bits + y_bits) / pixels, mse, decoded, scales)
 
 
 def _code(
     model: Hyperprior, y: Tensor, z: Tensor, quality: Tensor, noisy: bool
-) -> tuple[Tensor, Tensor]:
-    """y as it is decoded, with the gradient of y itself, and the bits of each sample, (N,)."""
+) -> tuple[Tensor, Tensor, Tensor]:
+    """y as it is decoded, with the gradient of y itself; the bits of each sample, (N,); and the
+    mean scale index of each position, (N, 1, h, w)."""
     height, width = y.shape[-2:]
     mean, side = model.means.begin(z, quality, height, width)
     scale_side = model.scales.features(z)[..., :height, :width]
     masks = step_masks(y.shape[1], height, width, y.device)
     known, symbols, bits = torch.zeros_like(y), torch.zeros_like(y), torch.zeros_like(y)
+    scales = torch.zeros_like(y[:, :1])
     for step, mask in enumerate(masks):
         if step:
             mean = model.means(side, known, asinh(known), step)
         residual = (y - mean) * mask
-        log_scale = (model.scales(scale_side, symbols, step, quality) - ZERO_INDEX) / SCALE_UNIT
+        index = model.scales(scale_side, symbols, step, quality)
+        scales = scales + (index.detach() * mask).mean(1, keepdim=True)
+        log_scale = (index - ZERO_INDEX) / SCALE_UNIT
         chosen, rate = _choose(residual, log_scale, noisy)
         bits = bits + rate * mask
         known = known + (y + (chosen - residual).detach()) * mask
         symbols = symbols + chosen
-    return known, bits.sum((1, 2, 3))
+    return known, bits.sum((1, 2, 3)), scales
 
 
 def _choose(residual: Tensor, log_scale: Tensor, noisy: bool) -> tuple[Tensor, Tensor]:

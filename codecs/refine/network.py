@@ -171,8 +171,8 @@ class UNet(nn.Module):
         return F.pixel_shuffle(self.tail(fine), PATCH)
 
 
-class Refiner(nn.Module):
-    """The U-Net as a denoiser of residuals whose standard deviation is known.
+class ResidualModel(nn.Module):
+    """The U-Net as a denoiser of residuals r = x - plain, whose standard deviation is known.
 
     spread: (nodes,), root mean square error of the plain decode at evenly spaced qualities, in the
         units of the pictures, [-1, 1].
