@@ -49,6 +49,17 @@ def codec_class(name: str) -> Any:
     return getattr(import_module(module), attribute)
 
 
+def measured(name: str) -> dict[str, Any]:
+    """What the shipped codec does at its defaults: parameters, ratio and psnr, each may be None.
+
+    parameters: trained ones. ratio: raw RGB bytes over bitstream. psnr: mean, dB. All on the
+    photographs of scikit-image; tests/benchmarks/codec_table.py measures anew.
+    """
+    table = json.loads(Path(__file__).with_name("measured.json").read_text())
+    known: dict[str, Any] = table.get(name, {})
+    return {key: known.get(key) for key in ("parameters", "ratio", "psnr")}
+
+
 def parse_options(pairs: Iterable[str], subject: str) -> dict[str, Any]:
     """['factor=0.15'] -> {'factor': 0.15}. Values are JSON where they can be, else text.
 
@@ -92,13 +103,21 @@ def get_codec(
 def codec_from_spec(
     spec: CodecSpec, *, device: Device = "auto", weights: Path | None = None
 ) -> Codec | FileCodec:
-    """Rebuild the codec that wrote an archive. Raises WeightsError if the weights differ."""
-    codec = get_codec(spec.name, device=device, weights=weights, options=spec.params)
-    if codec.spec.weights_sha256 != spec.weights_sha256:
+    """Rebuild the codec that wrote an archive.
+
+    Raises WeightsError, with the sha256 that is needed and the place that was looked at, if its
+    weights are not there or others are.
+    """
+    wanted = f"needs the weights of sha256 {spec.weights_sha256}"
+    fix, subject = "The archive that it wrote has them under models/.", f"codec {spec.name}"
+    try:
+        codec = get_codec(spec.name, device=device, weights=weights, options=spec.params)
+    except WeightsError as error:
         raise WeightsError(
-            f"the weights at hand are {codec.spec.weights_sha256}, the archive needs "
-            f"{spec.weights_sha256}",
-            "Give the archive's own models folder.",
-            f"codec {spec.name}",
-        )
+            f"{wanted}, and {error.cause} ({error.subject})", fix, subject
+        ) from error
+    if codec.spec.weights_sha256 != spec.weights_sha256:
+        path = getattr(codec, "weights_path", None)
+        cause = f"{wanted}, and those at {path} have {codec.spec.weights_sha256}"
+        raise WeightsError(cause, fix, subject)
     return codec

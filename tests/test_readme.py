@@ -17,7 +17,7 @@ COMMANDS = sorted(set(re.findall(r"^glassplate (\w+)", README, re.MULTILINE)))
 
 @pytest.fixture(scope="module")
 def checkout(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with demo/archive, as `infra/demo.sh` leaves it but for a faster codec; demo/latents."""
+    """demo/archive, as `infra/demo.sh` leaves it but for a faster codec, and demo/latents."""
     folder = tmp_path_factory.mktemp("readme")
     photos, archive = str(folder / "demo" / "photos"), str(folder / "demo" / "archive")
     options = ["--codec", "jpeg", "--max-failures", "50%", "--no-progress"]

@@ -223,4 +223,8 @@ def test_codecs_lists_names_and_options(glassplate: Run) -> None:
     rows = {row["codec"]: row for row in _records(glassplate("codecs", "--json"))}
     assert {"svd", "jpeg", "jxl", "avif", "webp", "jp2", "jxl-jpeg", "original"} <= set(rows)
     assert rows["svd"]["options"]["tile_size"] == 256
+    assert rows["vae"]["parameters"] > 1_000_000
+    assert rows["vae"]["ratio"] > rows["jpeg"]["ratio"] > 1
+    assert rows["original"]["ratio"] is rows["svd"]["parameters"] is None
+    assert 20 < rows["vae"]["psnr"] < rows["jpeg"]["psnr"]
     assert "tile_size=256" in glassplate("codecs").out
