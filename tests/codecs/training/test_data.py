@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import tarfile
+import tracemalloc
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -13,6 +14,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 import torch
+from object_store import KEYS, s3_server
 from PIL import Image
 
 from glassplate.codecs import Pixels
@@ -159,6 +161,41 @@ def test_a_large_source_is_sampled_evenly_and_mostly_skipped(
     assert max(crops for _, crops in counts) <= 40
     assert contents(store) == [contents(store)[0]] * len(numbers)
     assert store.slots.shape[0] == len(numbers)
+
+
+def test_a_large_tar_is_read_picture_by_picture(tmp_path: Path, photo: Pixels) -> None:
+    buffer = io.BytesIO()
+    Image.fromarray(np.tile(photo, (3, 3, 1))).save(buffer, "BMP")
+    with tarfile.open(tmp_path / "large.tar", "w") as tar:
+        for number in range(12):
+            member = tarfile.TarInfo(f"{number}.bmp")
+            member.size = buffer.tell()
+            tar.addfile(member, io.BytesIO(buffer.getvalue()))
+    size = (tmp_path / "large.tar").stat().st_size
+    tracemalloc.start()
+    store = build(tmp_path / "large.tar", tmp_path)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert len(store.crops) == 12 * 8
+    assert peak < size / 2
+
+
+@pytest.mark.slow
+def test_pictures_on_s3(
+    folder: Path, pictures: dict[str, bytes], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with s3_server(tmp_path / "log") as port:
+        for name, value in KEYS.items():
+            monkeypatch.setenv(name, value)
+        monkeypatch.setenv("AWS_ENDPOINT_URL", f"http://127.0.0.1:{port}")
+        s3 = fsspec.filesystem("s3", skip_instance_cache=True)
+        s3.mkdir("plates")
+        s3.pipe({f"plates/photos/{name}": data for name, data in pictures.items()})
+        s3.pipe("plates/a.tar", tar_of(pictures))
+        expected = contents(build(folder, tmp_path))
+        for url in ("s3://plates/photos", "s3://plates/photos/*.png", "s3://plates/*.tar"):
+            assert contents(build(url, tmp_path)) == expected, url
+        fsspec.get_filesystem_class("s3").clear_instance_cache()
 
 
 def test_training_and_validation_do_not_share_pictures(folder: Path, tmp_path: Path) -> None:
