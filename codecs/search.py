@@ -105,11 +105,11 @@ class _Search:
 def _meets(target: Target, image: Pixels, trial: Encoded, decoded: Pixels | None) -> bool:
     """decoded: of the trial; not needed for max_bpp."""
     if target.max_bpp is not None:
-        return 8 * len(trial.bitstream) <= target.max_bpp * image.shape[0] * image.shape[1]
+        return bool(8 * len(trial.bitstream) <= target.max_bpp * image[..., 0].size)
     assert decoded is not None
     a, b = colour(image), colour(decoded)
     if target.psnr is not None:
         return psnr(a, b) >= target.psnr
     assert target.ms_ssim is not None
     similarity = ms_ssim(a, b)
-    return bool(similarity is not None and similarity >= target.ms_ssim)
+    return similarity is not None and similarity >= target.ms_ssim

@@ -45,9 +45,11 @@ class PictureDecoder:
         self._uses = Counter(
             tile for part in self.parts() for tile in self.grid.touching(self.window(part))
         )
-        for tile in self._uses:
-            container.payload(tile)
         self.colours = 1 if header.channels < 3 else 3
+        has_alpha = self.colours < header.channels
+        alphas = self.grid.touching(self.wanted) if has_alpha else ()
+        for tile in (*self._uses, *(len(self.grid) + alpha for alpha in alphas)):
+            container.payload(tile)
         self.out = np.empty((self.region.height, self.region.width, header.channels), np.uint8)
 
     def parts(self) -> Iterator[Rect]:

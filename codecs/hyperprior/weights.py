@@ -55,9 +55,9 @@ def find(weights: Path | None, size: str) -> Path:
     path = folder / f"hyperprior-{size}.safetensors" if folder.is_dir() else folder
     if not path.is_file():
         raise WeightsError(
-            f"no weights of size {size!r} at {path}",
+            f"no weights of size {size!r}",
             "Choose a size that is shipped, or name a weight file or its folder.",
-            "codec hyperprior",
+            str(path),
         )
     return path
 

@@ -13,12 +13,13 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from safetensors.torch import load_file, save_file
 
-from glassplate.codecs import Pixels, Target
-from glassplate.codecs.bitstream import Tile, pack
+from glassplate.codecs import Pixels, Target, codec_from_spec
+from glassplate.codecs.bitstream import Tile, pack, unpack
 from glassplate.codecs.errors import BitstreamError, WeightsError
-from glassplate.codecs.hyperprior.codec import HyperpriorCodec
+from glassplate.codecs.hyperprior.codec import HyperpriorCodec, HyperpriorConfig
 from glassplate.codecs.hyperprior.weights import find, load
 
+GOLDEN = Path(__file__).parent / "golden"
 MUTATIONS = 10_000
 
 
@@ -46,15 +47,26 @@ def mutate(stream: bytes, other: bytes, draw: np.random.Generator) -> bytes:
     return bytes(data)
 
 
-def test_mutations_are_refused(codec: HyperpriorCodec, streams: list[bytes]) -> None:
+def test_mutated_golden_streams_are_refused() -> None:
+    paths = sorted(GOLDEN.glob("*.bin"))
+    streams = [path.read_bytes() for path in paths]
+    codecs = [
+        HyperpriorCodec(
+            HyperpriorConfig(
+                tile_size=unpack(stream).header.tile_size, bfloat16=path.stem != "float32"
+            ),
+            "cpu",
+        )
+        for path, stream in zip(paths, streams, strict=True)
+    ]
     draw = np.random.default_rng(3)
     for number in range(MUTATIONS):
-        stream = streams[number % len(streams)]
-        mutated = mutate(stream, streams[(number + 1) % len(streams)], draw)
+        place = number % len(streams)
+        mutated = mutate(streams[place], streams[(number + 1) % len(streams)], draw)
         if mutated in streams:
             continue
         with pytest.raises(BitstreamError):
-            codec.decode([mutated])
+            codecs[place].decode([mutated])
 
 
 @settings(max_examples=150, deadline=None, suppress_health_check=list(HealthCheck))
@@ -103,6 +115,20 @@ def test_foreign_streams_are_refused(codec: HyperpriorCodec, streams: list[bytes
 def test_missing_weights_say_where_they_were_sought(tmp_path: Path) -> None:
     with pytest.raises(WeightsError, match=str(tmp_path)):
         find(tmp_path, "small")
+
+
+def test_an_archive_says_which_weights_it_needs(
+    codec: HyperpriorCodec, thin_weights: Path, tmp_path: Path
+) -> None:
+    needed = str(codec.spec.weights_sha256)
+    with pytest.raises(WeightsError, match=f"{needed}.*no weights.*{tmp_path}"):
+        codec_from_spec(codec.spec, device="cpu", weights=tmp_path)
+    shipped = HyperpriorCodec(device="cpu")
+    with pytest.raises(
+        WeightsError, match=f"{needed}.*{shipped.weights_path}.*{shipped.spec.weights_sha256}"
+    ):
+        codec_from_spec(codec.spec, device="cpu")
+    assert codec_from_spec(codec.spec, device="cpu", weights=thin_weights).spec == codec.spec
 
 
 @pytest.mark.parametrize("fault", ["nan", "shape", "missing", "table", "overflow", "config"])

@@ -10,9 +10,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from torch import Tensor
 
-from glassplate.codecs import Pixels, Target
+from glassplate.codecs import Pixels, Region, Target
+from glassplate.codecs.hyperprior import folded, means
 from glassplate.codecs.hyperprior.codec import HyperpriorCodec, HyperpriorConfig
+from glassplate.codecs.hyperprior.decoder import PictureDecoder, decode_pictures
 from glassplate.codecs.hyperprior.entropy import TileSymbols
 from glassplate.codecs.hyperprior.model import Hyperprior
 from glassplate.codecs.hyperprior.order import STEPS, gather, scatter, step_masks
@@ -104,6 +107,44 @@ def test_symbols_do_not_depend_on_float_precision(
         payload = opened.container.payload(tile)
         symbols = exact.runtime.coder.decode(payload, rect.height, rect.width, opened.quality)
         opened.container.check_symbols(tile, symbols.crc())
+
+
+@pytest.mark.parametrize("circumstance", ["alone", "batch", "tiles", "float32", "layout"])
+def test_symbols_do_not_depend_on_how_the_picture_is_decoded(
+    codec: HyperpriorCodec,
+    thin_weights: Path,
+    photo: Pixels,
+    monkeypatch: pytest.MonkeyPatch,
+    circumstance: str,
+) -> None:
+    """What is parsed while pixels are made, in a batch of 8, tile by tile, in another layout."""
+    image = photo[:120, :180]
+    stream = codec.encode([image], Target(quality=60))[0].bitstream
+    expected = dict(enumerate(crcs(codec, stream)))
+    seen: dict[int, int] = {}
+    parse = PictureDecoder.symbols
+
+    def spy(picture: PictureDecoder, tile: int) -> TileSymbols:
+        symbols = parse(picture, tile)
+        assert seen.setdefault(tile, symbols.crc()) == symbols.crc()
+        return symbols
+
+    monkeypatch.setattr(PictureDecoder, "symbols", spy)
+    if circumstance == "layout":
+        for module in (folded, means):
+            monkeypatch.setattr(module, "channels_last", Tensor.contiguous)
+        codec = HyperpriorCodec(HyperpriorConfig(tile_size=64), "cpu", thin_weights)
+    if circumstance == "tiles":
+        for x in range(0, 180, 64):
+            for y in range(0, 120, 64):
+                codec.decode([stream], Region(x=x, y=y, width=64, height=64))
+    elif circumstance == "float32":
+        exact = HyperpriorCodec(HyperpriorConfig(tile_size=64, bfloat16=False), "cpu", thin_weights)
+        container = codec.open(stream).container
+        decode_pictures(exact.runtime, [PictureDecoder(exact.runtime, container, 600)])
+    else:
+        codec.decode([stream] * (8 if circumstance == "batch" else 1))
+    assert seen == expected
 
 
 def test_large_symbols_escape(codec: HyperpriorCodec) -> None:
