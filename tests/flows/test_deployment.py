@@ -23,7 +23,7 @@ from PIL import Image
 from glassplate.codecs import Pixels
 from glassplate.pipelines import open_archive
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 
 REPOSITORY = Path(__file__).parents[2]
 PREFECT = Path(sys.executable).with_name("prefect")
@@ -229,3 +229,22 @@ def test_a_damaged_archive_fails_the_verification_and_is_logged(
     record = json.loads(log.read_text())
     assert record["ok"] is False
     assert [d["path"] for d in record["damages"]] == [victim.relative_to(copy).as_posix()]
+
+
+@pytest.mark.parametrize("kind", ["docker", "kubernetes"])
+def test_the_other_work_pools_take_the_deployments(
+    server: Server, kind: str, tmp_path: Path
+) -> None:
+    """Last in this file: the deployments move to these pools, which have no worker."""
+    created = server.prefect("work-pool", "create", f"glassplate-{kind}", "--type", kind)
+    assert created.returncode == 0, created.stdout + created.stderr
+    text = (REPOSITORY / "infra" / "prefect.yaml").read_text()
+    text = text.replace("process: &work_pool", "process:").replace(
+        f"  {kind}:\n", f"  {kind}: &work_pool\n"
+    )
+    (tmp_path / "prefect.yaml").write_text(text)
+    deployed = server.prefect("deploy", "--prefect-file", tmp_path / "prefect.yaml", "--all")
+    assert deployed.returncode == 0, deployed.stdout + deployed.stderr
+    deployment = server.ask("/deployments/name/compress-archive/compress-archive")
+    assert deployment["work_pool_name"] == f"glassplate-{kind}"
+    assert deployment["job_variables"]["image"] == "glassplate:0.1.0"
