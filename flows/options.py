@@ -46,7 +46,8 @@ SourceArgument = Annotated[
     str,
     typer.Argument(
         metavar="SOURCE",
-        help="A directory, a glob, one file, or a .parquet/.csv list of URLs; any fsspec URL.",
+        help="A directory, a glob, one file, a .zip or .tar, or a .parquet/.csv list of URLs;"
+        " any fsspec URL.",
         show_default=False,
     ),
 ]

@@ -1,4 +1,4 @@
-"""What there is to compress: a directory, a glob, a file, or a Parquet/CSV list of URLs."""
+"""What there is to compress: a directory, a glob, a file, a zip or tar, or a list of URLs."""
 
 from __future__ import annotations
 
@@ -21,12 +21,19 @@ from fsspec.utils import glob_translate
 
 from glassplate.codecs.errors import ChangedError, UnreadableError, VanishedError
 from glassplate.pipelines.errors import SourceError
+from glassplate.pipelines.packed import (
+    PACKED_ERRORS,
+    is_packed,
+    packed_files,
+    packed_url,
+    split_packed,
+)
 from glassplate.pipelines.storage import file_errors
 
 LIST_SUFFIXES = (".parquet", ".csv")
 LIST_COLUMNS = ("url", "uri", "path")
 READ_ATTEMPTS = 3
-_VERSION_KEYS = ("etag", "ETag", "md5Hash", "md5", "LastModified", "last_modified", "mtime")
+_VERSION_KEYS = ("etag", "ETag", "md5Hash", "md5", "CRC", "LastModified", "last_modified", "mtime")
 _REMOTE_STATS = 16
 _GONE = "If it comes back, the next run takes it."
 
@@ -73,7 +80,7 @@ def list_source(url: str, leave_out: str = "") -> Listing:
     """
     try:
         refs = _list(url, leave_out)
-    except file_errors(ValueError, ImportError, pa.ArrowException) as error:
+    except file_errors(ValueError, ImportError, pa.ArrowException, *PACKED_ERRORS) as error:
         raise SourceError(
             str(error).rstrip("."), "Give a directory, glob, file or list.", url
         ) from error
@@ -86,8 +93,9 @@ def file_system(url: str) -> tuple[AbstractFileSystem, str]:
     """The file system of a URL and the path in it. A path without '://' is always local."""
     if "://" not in url:
         return fsspec.filesystem("file"), str(Path(url).absolute())
-    if "::" in url:
-        raise ValueError("chained URLs are not supported")
+    if packed := split_packed(url):
+        fs = packed_files(*packed)
+        return fs, str(fs._strip_protocol(packed[0]))
     fs, path = fsspec.core.url_to_fs(url)
     return fs, str(path)
 
@@ -97,21 +105,28 @@ def read_source(ref: SourceRef) -> bytes:
 
     Raises VanishedError, UnreadableError, ChangedError.
     """
-    fs = fsspec.filesystem(ref.uri.split("://", 1)[0])
     for attempt in range(1, READ_ATTEMPTS + 1):
         try:
+            fs = _file_system_of(ref)
             with fs.open(ref.path, "rb") as file:
                 data = bytes(file.read())
             break
         except FileNotFoundError as error:
             raise VanishedError("was listed and is gone", _GONE, ref.uri) from error
-        except file_errors() as error:
+        except file_errors(*PACKED_ERRORS) as error:
             if attempt == READ_ATTEMPTS or isinstance(error, PermissionError):
                 fix = "Check its permissions, then run again with --retry-failed."
                 raise UnreadableError(_cause(error), fix, ref.uri) from error
     if _has_changed(fs, ref, data):
         raise ChangedError("changed while the run went on", "Run again.", ref.uri)
     return data
+
+
+def _file_system_of(ref: SourceRef) -> AbstractFileSystem:
+    if ref.uri.startswith(("zip://", "tar://")):
+        inside, _, outside = ref.uri.rpartition("::")  # only what is inside may have any name
+        return packed_files(inside, outside)
+    return fsspec.filesystem(ref.uri.split("://", 1)[0])
 
 
 def _has_changed(fs: AbstractFileSystem, ref: SourceRef, data: bytes) -> bool:
@@ -129,6 +144,8 @@ def _list(url: str, leave_out: str) -> list[SourceRef]:
     fs, path = file_system(url)
     if getattr(fs, "local_file", False):
         return _list_local(Path(path), leave_out)
+    if "::" not in url and is_packed(path) and fs.isfile(path):
+        return _list(packed_url(url), leave_out)
     if path.lower().endswith(LIST_SUFFIXES):
         return _list_table(fs, path)
     prefix = _archive_prefix(fs, leave_out)
@@ -139,7 +156,7 @@ def _list(url: str, leave_out: str) -> list[SourceRef]:
         found = fs.find(path, detail=True)
         root = path if fs.isdir(path) else str(PurePosixPath(path).parent)
     return [
-        _remote_ref(fs, name, info, _below(name, root))
+        _remote_ref(fs, name, info, _below(name, root), _outside(url))
         for name, info in found.items()
         if info["type"] == "file" and not (prefix and name.startswith(prefix))
     ]
@@ -150,6 +167,8 @@ def _list_local(path: Path, leave_out: str) -> list[SourceRef]:
         return list(_walk(path, leave_out))
     if path.exists() and path.suffix.lower() in LIST_SUFFIXES:
         return _list_table(fsspec.filesystem("file"), str(path))
+    if path.exists() and is_packed(path.name):
+        return _list(packed_url(f"file://{path}"), leave_out)
     if path.exists() or path.is_symlink():
         return [_local_ref(str(path), path.name)]
     root = Path(_glob_root(str(path)))
@@ -236,10 +255,18 @@ def _failed(uri: str, path: str, name: str, error: OSError) -> SourceRef:
     return SourceRef(uri, path, _printable(name), "", None, outcome)
 
 
-def _remote_ref(fs: AbstractFileSystem, path: str, info: dict[str, Any], name: str) -> SourceRef:
+def _remote_ref(
+    fs: AbstractFileSystem, path: str, info: dict[str, Any], name: str, outside: str = ""
+) -> SourceRef:
     tag = next((info[key] for key in _VERSION_KEYS if info.get(key)), "")
-    uri = fs.unstrip_protocol(path)
+    uri = fs.unstrip_protocol(path) + outside
     return SourceRef(uri, path, name, f"{info.get('size')}:{tag}", info.get("size"))
+
+
+def _outside(url: str) -> str:
+    """What the URLs of the files in a zip or tar file end with."""
+    packed = split_packed(url) if "://" in url else None
+    return f"::{packed[1]}" if packed else ""
 
 
 def _list_table(fs: AbstractFileSystem, path: str) -> list[SourceRef]:
@@ -268,7 +295,7 @@ def _entry_ref(fs: AbstractFileSystem, folder: str, entry: str) -> SourceRef:
         if getattr(fs, "local_file", False):
             return _local_ref(path, name)
         info = fs.info(path)
-        ref = _remote_ref(fs, path, info, name)
+        ref = _remote_ref(fs, path, info, name, _outside(entry))
         return ref if info["type"] == "file" else _not_regular(ref)
     except OSError as error:
         return _failed(fs.unstrip_protocol(path), path, name, error)
