@@ -29,6 +29,7 @@ from glassplate.pipelines.archive.schema import ImageRow
 from glassplate.pipelines.archive.store import Store
 from glassplate.pipelines.archive.writer import ShardWriter, StagedShard, load_staged
 from glassplate.pipelines.config import CompressConfig
+from glassplate.pipelines.errors import StorageError
 from glassplate.pipelines.formats import claims_to_be_a_picture
 from glassplate.pipelines.ingest import ingest
 from glassplate.pipelines.planning import ShardPlan
@@ -83,7 +84,7 @@ def encode_shard(
     """Encode one shard into staging, unless it lies there already, whole and sound.
 
     A bad file costs its own row and nothing else; `deaths` (by source URI) are not tried again.
-    Raises OSError or ShardDamagedError if the archive cannot be written.
+    Raises OSError or ShardDamagedError if the archive cannot be written; StorageError.
     """
     store = Store(config.archive)
     if staged := load_staged(store, shard.key):
@@ -108,7 +109,7 @@ def encode_refs(
     """Encode references; `write` takes each picture that is stored, and returns its place.
 
     Returns the ledger's rows, in the order of the references: every one has its outcome. Raises
-    what `write` raises.
+    what `write` raises, and StorageError if the source's object store cannot be reached.
     """
     jobs = [Job(ref) for ref in refs]
     for job in jobs:
@@ -165,6 +166,8 @@ class _Encoder:
         """The boundary between one bad picture and the rest: whatever happens becomes a row."""
         try:
             work(batch)
+        except StorageError:  # says nothing of the picture: the shard is for another try
+            raise
         except Exception as error:  # noqa: BLE001 (the one place where everything is caught)
             if len(batch) > 1:
                 for job in batch:

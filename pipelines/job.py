@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 import multiprocessing
+import threading
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -120,11 +121,20 @@ def _typed_errors(plan: RunPlan) -> Iterator[None]:
 
 @contextmanager
 def _quiet_beam() -> Iterator[None]:
-    """Keep Beam's own log, which is about its machinery, off the user's terminal."""
+    """Keep what Beam says of its machinery off the user's terminal.
+
+    That is its log, and the last words of its threads whose worker was killed.
+    """
     logger = logging.getLogger(beam.__name__)
-    level = logger.level
+    level, report = logger.level, threading.excepthook
     logger.setLevel(logging.CRITICAL)
+    threading.excepthook = lambda last: None if _is_broken_line(last) else report(last)
     try:
         yield
     finally:
         logger.setLevel(level)
+        threading.excepthook = report
+
+
+def _is_broken_line(last: threading.ExceptHookArgs) -> bool:
+    return isinstance(last.exc_value, grpc.RpcError)

@@ -21,7 +21,7 @@ from typing import Any, Self
 
 from glassplate.codecs import Codec, FileCodec, get_codec
 from glassplate.codecs.base import resolve_device
-from glassplate.codecs.errors import ConfigError, GlassplateError
+from glassplate.codecs.errors import ConfigError, InputError
 from glassplate.pipelines.archive.manifest import Snapshot
 from glassplate.pipelines.archive.snapshots import current_snapshot, new_run_id
 from glassplate.pipelines.archive.store import Store
@@ -180,7 +180,7 @@ def _group_duplicates(
 def _hash(ref: SourceRef) -> str | None:
     try:
         return hashlib.sha256(read_source(ref)).hexdigest()
-    except GlassplateError as error:  # the worker will meet it again, and say so in the ledger
+    except InputError as error:  # the worker will meet it again, and say so in the ledger
         logger.debug("not compared with others: %s", error)
         return None
 

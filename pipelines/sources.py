@@ -20,7 +20,7 @@ from fsspec import AbstractFileSystem
 from fsspec.utils import glob_translate
 
 from glassplate.codecs.errors import ChangedError, UnreadableError, VanishedError
-from glassplate.pipelines.errors import SourceError
+from glassplate.pipelines.errors import SourceError, StorageError
 from glassplate.pipelines.packed import (
     PACKED_ERRORS,
     is_packed,
@@ -103,7 +103,8 @@ def file_system(url: str) -> tuple[AbstractFileSystem, str]:
 def read_source(ref: SourceRef) -> bytes:
     """The bytes of a source file, as they were listed; transient errors are tried again.
 
-    Raises VanishedError, UnreadableError, ChangedError.
+    Raises VanishedError, UnreadableError, ChangedError, which are about this file; StorageError if
+    an object store cannot be reached, which is not.
     """
     for attempt in range(1, READ_ATTEMPTS + 1):
         try:
@@ -114,6 +115,9 @@ def read_source(ref: SourceRef) -> bytes:
         except FileNotFoundError as error:
             raise VanishedError("was listed and is gone", _GONE, ref.uri) from error
         except file_errors(*PACKED_ERRORS) as error:
+            if _is_remote(ref) and not isinstance(error, (PermissionError, *PACKED_ERRORS)):
+                fix = "Is it within reach? Run again: finished shards are kept."
+                raise StorageError(_cause(error), fix, ref.uri) from error
             if attempt == READ_ATTEMPTS or isinstance(error, PermissionError):
                 fix = "Check its permissions, then run again with --retry-failed."
                 raise UnreadableError(_cause(error), fix, ref.uri) from error
@@ -127,6 +131,12 @@ def _file_system_of(ref: SourceRef) -> AbstractFileSystem:
         inside, _, outside = ref.uri.rpartition("::")  # only what is inside may have any name
         return packed_files(inside, outside)
     return fsspec.filesystem(ref.uri.split("://", 1)[0])
+
+
+def _is_remote(ref: SourceRef) -> bool:
+    """In an object store, whose client tries again by itself what may be worth it."""
+    place = ref.uri.rpartition("::")[2]
+    return "://" in place and not place.startswith("file://")
 
 
 def _has_changed(fs: AbstractFileSystem, ref: SourceRef, data: bytes) -> bool:

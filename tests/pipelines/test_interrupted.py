@@ -2,41 +2,23 @@
 
 from __future__ import annotations
 
-import hashlib
 import random
 import time
-from collections import Counter
 from pathlib import Path
 from typing import Any
 
 import mischief
 import pytest
 from racing import Racer
+from wholeness import check_whole
 
 from glassplate.pipelines import open_archive
 from glassplate.pipelines.archive import Store, compact_archive
 from glassplate.pipelines.archive.verify import verify_archive
-from glassplate.pipelines.config import CompressConfig
 from glassplate.pipelines.errors import CommitConflictError
 
 pytestmark = pytest.mark.slow
 assert mischief  # registers the codec in this process too
-
-
-def check_whole(config: CompressConfig, source: Path) -> None:
-    """Every source exactly once, every picture stored once, every file sound."""
-    archive = open_archive(config.archive)
-    rows = archive.images().to_table().to_pylist()
-    assert Counter(row["name"] for row in rows) == {path.name: 1 for path in source.iterdir()}
-    ids = archive.bitstreams().to_table(columns=["image_id"])["image_id"].to_pylist()
-    expected = sorted(hashlib.sha256(path.read_bytes()).hexdigest() for path in source.iterdir())
-    assert sorted(ids) == expected
-    report = verify_archive(archive, decode=True)
-    assert report.ok, report.damages
-    folder = Path(config.archive)
-    named = {file.path for shard in archive.manifest.shards for file in shard.files()}
-    found = {str(path.relative_to(folder)) for path in folder.glob("*s/run=*/*.parquet")}
-    assert found == named
 
 
 def test_kill_at_any_moment(source: Path, configure: Any) -> None:

@@ -340,14 +340,6 @@ def test_empty_source(tmp_path: Path, configure: Any) -> None:
 
 
 @pytest.mark.slow
-def test_killed_worker_ends_the_run(source: Path, configure: Any) -> None:
-    trigger(source / "t.bmp")
-    with pytest.raises(ArchiveError, match="return code -9"):
-        compress(configure("die", workers=2))
-    assert counts(compress(configure(workers=2))) == (21, 0, 0, 0)
-
-
-@pytest.mark.slow
 def test_200_megapixels_pass_when_allowed(tmp_path: Path, configure: Any) -> None:
     source = tmp_path / "source"
     source.mkdir()

@@ -33,13 +33,15 @@ class Cluster:
 @contextmanager
 def background(command: Sequence[object], log: Path) -> Iterator[subprocess.Popen[bytes]]:
     """A process with all its children, ended for certain."""
+    path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"  # a pool calls `python`
+    few = {"DASK_DISTRIBUTED__SCHEDULER__ALLOWED_FAILURES": "1"}
     with log.open("ab") as sink:
         process = subprocess.Popen(
             [str(part) for part in command],
             stdout=sink,
             stderr=sink,
             start_new_session=True,
-            env=os.environ | {"PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"},
+            env=os.environ | few | {"PATH": path},
         )
     try:
         yield process
@@ -79,8 +81,11 @@ def listens(port: int) -> bool:
 
 
 @contextmanager
-def dask_cluster(folder: Path, workers: int = 2) -> Iterator[Cluster]:
-    """A scheduler and single-threaded workers, each with its nanny, over TCP."""
+def dask_cluster(folder: Path, workers: int = 2, **options: Any) -> Iterator[Cluster]:
+    """A scheduler and single-threaded workers, each with its nanny, over TCP.
+
+    A task that was on two workers when they died is not tried on a third.
+    """
     folder.mkdir()
     log, port = folder / "log", free_port()
     address = f"tcp://127.0.0.1:{port}"
@@ -102,7 +107,7 @@ def dask_cluster(folder: Path, workers: int = 2) -> Iterator[Cluster]:
 
         with Client(address, timeout=START_UP) as client:
             client.wait_for_workers(workers, timeout=START_UP)
-        yield Cluster({"name": "dask", "address": address}, kill)
+        yield Cluster({"name": "dask", "address": address} | options, kill)
 
 
 @contextmanager

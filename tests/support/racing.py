@@ -14,6 +14,8 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
 
+import psutil
+
 from glassplate.pipelines.config import CompressConfig
 
 _CONTEXT = multiprocessing.get_context("forkserver")
@@ -36,6 +38,11 @@ class Racer:
         with suppress(ProcessLookupError):  # it was faster
             os.killpg(self.process.pid, signal.SIGKILL)
         self.process.join()
+
+    def kill_a_worker(self) -> None:
+        """kill -9 one of its worker processes."""
+        workers = psutil.Process(self.process.pid).children(recursive=True)
+        next(w for w in workers if "glassplate.pipelines.worker" in w.cmdline()).kill()
 
     def wait_for(self, marks: Path, count: int) -> None:
         """Until so many shards are staged; fails if the run ends first."""
