@@ -81,8 +81,8 @@ def summarise(
     anchor_curve = metric_curve(codecs[anchor], "psnr")
     if not anchor_curve:
         raise ConfigError(f"{anchor} is lossless at every quality", "Choose another.", "--anchor")
-    bpp = min(max(math.sqrt(low * high), anchor_curve[0][0]), anchor_curve[-1][0])
-    psnr = value_at(anchor_curve, bpp) or anchor_curve[0][1]
+    psnr = _common_psnr(evaluation, anchor_curve, math.sqrt(low * high))
+    bpp = rate_at(anchor_curve, psnr) or anchor_curve[0][0]
     pictures = _pictures(evaluation, anchor, subject, bpp)
     at_anchor = _at_quality(codecs[anchor], psnr, None)
     return Summary(
@@ -96,6 +96,14 @@ def summarise(
         pictures=pictures,
         mean_of_pictures={choice: _mean(pictures, choice) for choice in codecs},
     )
+
+
+def _common_psnr(evaluation: Evaluation, anchor: Curve, bpp: float) -> float:
+    """The anchor's PSNR at a rate, or the nearest that every codec has, if there is one."""
+    psnr = value_at(anchor, min(max(bpp, anchor[0][0]), anchor[-1][0])) or anchor[0][1]
+    curves = [curve for codec in evaluation.codecs if (curve := metric_curve(codec, "psnr"))]
+    low, high = max(curve[0][1] for curve in curves), min(curve[-1][1] for curve in curves)
+    return min(max(psnr, low), high) if low <= high else psnr
 
 
 def measured_metrics(evaluation: Evaluation) -> list[Metric]:

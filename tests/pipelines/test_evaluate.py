@@ -165,6 +165,15 @@ def test_speed_is_compared_at_the_anchors_quality(evaluation: Evaluation) -> Non
     assert min(speeds) <= (webp.encode_mp_per_second or 0) <= max(speeds)
 
 
+def test_speed_is_compared_at_a_quality_that_all_codecs_have(evaluation: Evaluation) -> None:
+    jpeg, webp = evaluation.codecs
+    good = replace(jpeg, curve=jpeg.curve[-2:])
+    summary = summarise(replace(evaluation, codecs=(good, webp)), "webp")
+    assert summary.psnr == good.curve[0].psnr > summarise(evaluation, "webp").psnr
+    assert summary.equal_quality[0].bpp == pytest.approx(good.curve[0].bpp)
+    assert summary.equal_quality[1].bpp == summary.bpp
+
+
 def test_the_worst_picture_comes_first(evaluation: Evaluation) -> None:
     summary = summarise(evaluation, "webp")
     assert summary.subject == "jpeg"
