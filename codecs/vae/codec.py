@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import ClassVar
 
@@ -25,7 +26,14 @@ from glassplate.codecs.bitstream import MAX_SIDE, Header, pack, unpack_own
 from glassplate.codecs.errors import BitstreamError, UnsupportedImageError
 from glassplate.codecs.search import encode_to_target
 from glassplate.codecs.tiles import Grid
-from glassplate.codecs.vae.latents import Floats, LatentType, StoredLatent, store, write_tile
+from glassplate.codecs.vae.latents import (
+    Floats,
+    LatentType,
+    StoredLatent,
+    read_floats,
+    store,
+    write_tile,
+)
 from glassplate.codecs.vae.pictures import PictureDecoder, decode_pictures, encode_pictures
 from glassplate.codecs.vae.weights import find, load
 
@@ -126,7 +134,8 @@ class VaeCodec:
                 "declares a picture that this codec never writes", subject="header"
             )
         scale = self._scale(header.params)
-        return PictureDecoder(container, self.model, self.config.dtype, scale, region)
+        read = partial(read_floats, dtype=self.config.dtype, scale=scale)
+        return PictureDecoder(container, self.model, read, region)
 
     def _encode(self, image: Pixels, latent: Floats, target: Target) -> Encoded:
         if self.config.dtype != "int8":  # nothing to search: the tiers judge what came out

@@ -113,6 +113,14 @@ def read_tile(payload: bytes, dtype: LatentType, shape: tuple[int, int, int]) ->
     return values, zlib.crc32(values.tobytes())
 
 
+def read_floats(
+    payload: bytes, shape: tuple[int, int, int], dtype: LatentType, scale: Floats | None
+) -> tuple[Floats, int]:
+    """What one tile's values stand for, and the CRC-32 of the values. Raises BitstreamError."""
+    values, crc = read_tile(payload, dtype, shape)
+    return to_floats(values, dtype, scale), crc
+
+
 def _read_symbols(payload: bytes, shape: tuple[int, int, int]) -> Values:
     channels, height, width = shape
     codes = payload[: channels * height]

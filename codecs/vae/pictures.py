@@ -6,10 +6,12 @@ as a whole, so that a region is exactly what the whole picture would show.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import TypeAlias
 
 import numpy as np
+import numpy.typing as npt
 import torch
 from torch import Tensor
 
@@ -18,7 +20,11 @@ from glassplate.codecs.bitstream import Container
 from glassplate.codecs.errors import BitstreamError
 from glassplate.codecs.tiles import Grid, Rect, batches
 from glassplate.codecs.vae.autoencoder import Autoencoder
-from glassplate.codecs.vae.latents import Floats, LatentType, Values, read_tile, to_floats
+
+Floats: TypeAlias = npt.NDArray[np.float32]
+ReadTile: TypeAlias = Callable[[bytes, tuple[int, int, int]], tuple[Floats, int]]
+"""Payload and shape (C, h, w) of a tile to its latent and the CRC-32 of its symbols; raises
+BitstreamError."""
 
 
 @dataclass(frozen=True)
@@ -59,21 +65,16 @@ class PictureDecoder:
     """One picture, or a region of it; only the tiles that it needs are read."""
 
     def __init__(
-        self,
-        container: Container,
-        model: Autoencoder,
-        dtype: LatentType,
-        scale: Floats | None,
-        region: Region | None,
+        self, container: Container, model: Autoencoder, read: ReadTile, region: Region | None
     ) -> None:
         """Raises ValueError for a region outside the picture."""
         header = container.header
-        self.container, self.model, self.dtype, self.scale = container, model, dtype, scale
+        self.container, self.model, self.read = container, model, read
         self.grid = Grid(header.width, header.height, header.tile_size, model.stride)
         whole = Region(x=0, y=0, width=header.width, height=header.height)
         self.region = _clip(region or whole, whole)
         self.out = np.empty((self.region.height, self.region.width, header.channels), np.uint8)
-        self._parsed: dict[int, Values] = {}
+        self._parsed: dict[int, Floats] = {}
 
     def tiles(self) -> list[int]:
         """The tiles that the region touches."""
@@ -83,23 +84,16 @@ class PictureDecoder:
         """A tile and the halo that decoding it needs."""
         return self.grid.grown(self.grid.rect(tile), self.model.decoder_halo)
 
-    def values(self, window: Rect) -> Values:
-        """What is stored for a window, (C, h, w). Raises BitstreamError that names the tile."""
-        parts = np.empty(
-            (self.model.channels, window.height, window.width),
-            {"int8": np.int8, "float16": np.float16, "bfloat16": np.uint16}[self.dtype],
-        )
+    def latent(self, window: Rect) -> Tensor:
+        """The latent of a window, (C, h, w) float32. Raises BitstreamError that names the tile."""
+        parts = np.empty((self.model.channels, window.height, window.width), np.float32)
         for tile in self.grid.touching(window):
             rect = self.grid.rect(tile)
             common = rect.meet(window)
             rows, columns = common.within(rect)
             to_rows, to_columns = common.within(window)
             parts[:, to_rows, to_columns] = self._tile(tile)[:, rows, columns]
-        return parts
-
-    def latent(self, window: Rect) -> Tensor:
-        """What the stored values of a window stand for, (C, h, w) float32."""
-        return torch.from_numpy(to_floats(self.values(window), self.dtype, self.scale))
+        return torch.from_numpy(parts)
 
     def place(self, tile: int, x: Tensor) -> None:
         """Take what the region has of a tile from its decoded window, (3, H, W) in [0, 1]."""
@@ -115,16 +109,16 @@ class PictureDecoder:
         pixels = (x * 255).round().clamp(0, 255).to(torch.uint8)
         self.out[rows, columns] = pixels.permute(1, 2, 0).numpy()
 
-    def _tile(self, tile: int) -> Values:
+    def _tile(self, tile: int) -> Floats:
         if tile not in self._parsed:
             rect = self.grid.rect(tile)
             shape = (self.model.channels, rect.height, rect.width)
             try:
-                values, crc = read_tile(self.container.payload(tile), self.dtype, shape)
+                latent, crc = self.read(self.container.payload(tile), shape)
             except BitstreamError as error:
                 raise BitstreamError(error.cause, error.fix, f"tile {tile}") from error
             self.container.check_symbols(tile, crc)
-            self._parsed[tile] = values
+            self._parsed[tile] = latent
         return self._parsed[tile]
 
 
