@@ -23,7 +23,11 @@ from glassplate.codecs import Codec, FileCodec, get_codec
 from glassplate.codecs.base import resolve_device
 from glassplate.codecs.errors import ConfigError, InputError
 from glassplate.pipelines.archive.manifest import Snapshot
-from glassplate.pipelines.archive.snapshots import current_snapshot, new_run_id
+from glassplate.pipelines.archive.snapshots import (
+    check_not_forgotten,
+    current_snapshot,
+    new_run_id,
+)
 from glassplate.pipelines.archive.store import Store
 from glassplate.pipelines.config import CompressConfig
 from glassplate.pipelines.held import stored_ids, unchanged
@@ -149,9 +153,13 @@ def _new(
     """What is new or changed, and the ids of what is stored in the same sizes."""
     if base is None or not base.shards:
         return refs, {}
-    same = unchanged(store, base, refs, retry_failed)
-    new = [ref for ref, known in zip(refs, same, strict=True) if not known]
-    return new, stored_ids(store, base, {ref.size for ref in new if ref.size})
+    try:
+        same = unchanged(store, base, refs, retry_failed)
+        new = [ref for ref, known in zip(refs, same, strict=True) if not known]
+        return new, stored_ids(store, base, {ref.size for ref in new if ref.size})
+    except FileNotFoundError:
+        check_not_forgotten(store, base)
+        raise
 
 
 def _group_duplicates(

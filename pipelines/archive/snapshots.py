@@ -136,6 +136,6 @@ def check_not_forgotten(store: Store, snapshot: Snapshot) -> None:
     if not store.exists(manifest_path(snapshot.number)):
         raise ArchiveError(
             f"snapshot {snapshot.number} was forgotten meanwhile",
-            "Open the archive again: that takes the newest.",
+            "Try again: that takes the newest.",
             store.url,
         )

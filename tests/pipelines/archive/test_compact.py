@@ -30,6 +30,7 @@ from glassplate.pipelines.archive import (
 from glassplate.pipelines.archive.compact import plan_spans
 from glassplate.pipelines.archive.manifest import FileEntry, ShardEntry
 from glassplate.pipelines.archive.retention import expire_snapshots
+from glassplate.pipelines.archive.schema import SCHEMA_VERSION
 from glassplate.pipelines.archive.snapshots import manifest_numbers, manifest_path, new_run_id
 from glassplate.pipelines.errors import ArchiveError, CommitConflictError, ShardDamagedError
 from tests.pipelines.archive.building import (
@@ -46,6 +47,7 @@ from tests.pipelines.archive.building import (
 from tests.pipelines.archive.dying import compact_and_die
 
 REPOSITORY = Path(__file__).parents[3]
+GOLDEN = Path(__file__).parent / "golden"
 NAMES = st.sampled_from(["a.png", "b c.png", "d/é.png", "100%.png", "new\nline.png"])
 OUTCOME = st.one_of(st.integers(0, 5), st.none())
 RUNS = st.lists(st.dictionaries(NAMES, OUTCOME, min_size=1, max_size=5), min_size=2, max_size=6)
@@ -196,6 +198,29 @@ def test_index_segments_of_shards_that_stay_are_kept(store: Store) -> None:
         assert np.array_equal(np.array(open_archive(store.url).get(name)), pixels(n))
 
 
+def test_archives_of_the_first_schema_are_compacted(tmp_path: Path) -> None:
+    folder = shutil.copytree(GOLDEN / "schema-1", tmp_path / "archive")
+    before = content(open_archive(str(folder)))
+    result = compact_archive(Store(str(folder)), keep_snapshots=1)
+    assert (result.shards_before, result.shards_after) == (2, 1)
+    archive = open_archive(str(folder))
+    assert archive.manifest.schema_version == SCHEMA_VERSION
+    assert content(archive) == before
+    assert verify_archive(archive, decode=True).ok
+
+
+def test_archives_in_object_stores_are_compacted(tmp_path: Path) -> None:
+    url = f"memory://{tmp_path}/archive"
+    nights(Store(url), 4)
+    before = content(open_archive(url))
+    assert compact_archive(Store(url), keep_snapshots=1).shards_after == 1
+    archive = open_archive(url)
+    assert content(archive) == before
+    assert archive.snapshots() == [5]
+    files = archive.store.filesystem.find(archive.store.root)
+    assert len(files) == len(named(archive)) + 3  # archive.json, the manifest, codec.json
+
+
 def test_nothing_to_do_and_nothing_there(store: Store) -> None:
     with pytest.raises(ArchiveError, match=r"no archive\.json"):
         compact_archive(store)
@@ -258,7 +283,7 @@ def test_readers_of_a_forgotten_snapshot_are_told(store: Store) -> None:
     fresh, used, checker = (open_archive(store.url) for _ in range(3))
     used.get("0.png")
     compact_archive(store, keep_snapshots=1)
-    with pytest.raises(ArchiveError, match=r"forgotten.*Open the archive again"):
+    with pytest.raises(ArchiveError, match=r"forgotten.*Try again"):
         fresh.get("0.png")
     with pytest.raises(ShardDamagedError, match=r"is missing.*Open the archive again"):
         used.get("0.png")
