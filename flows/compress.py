@@ -55,7 +55,7 @@ def _worth_retrying(_task: Task[..., Any], _run: TaskRun, state: State[Any]) -> 
 def compress_archive(
     source: str,
     archive: str,
-    codec: str = "jxl",
+    codec: str = "hyperprior",
     codec_options: dict[str, Any] | None = None,
     weights: str | None = None,
     quality: float | None = None,

@@ -46,7 +46,7 @@ class CompressConfig(BaseModel):
 
     source: str
     archive: str
-    codec: str = "jxl"
+    codec: str = "hyperprior"
     codec_options: dict[str, Any] = Field(default_factory=dict)
     weights: str | None = None
     target: Target = Target()

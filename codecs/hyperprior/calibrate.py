@@ -63,7 +63,7 @@ def calibrate(model: Hyperprior, crops: Tensor, rounds: int = 2) -> tuple[Tables
             quality = node * QUALITY_STEPS // (nodes - 1)
             level = torch.tensor([quality])
             y = model.analysis(crop[None], level) * model.gain(level)
-            tile, indices, _ = encode_tile(TileNets(model, quality), scales, quantizer, y)
+            tile, indices = encode_tile(TileNets(model, quality), scales, quantizer, y)
             histogram.add_z(tile.z, node)
             for step in range(STEPS):
                 histogram.add_y(gather(tile.y, step), indices[step])

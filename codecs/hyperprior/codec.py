@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import ClassVar
 
+import torch
 from pydantic import BaseModel, ConfigDict, Field
 
 from glassplate.codecs.base import (
@@ -27,7 +28,7 @@ from glassplate.codecs.errors import BitstreamError, UnsupportedImageError
 from glassplate.codecs.hyperprior.alpha import encode_alpha
 from glassplate.codecs.hyperprior.blocks import QUALITY_STEPS
 from glassplate.codecs.hyperprior.decoder import PictureDecoder, decode_pictures
-from glassplate.codecs.hyperprior.encoder import EncodedPicture, encode_pictures
+from glassplate.codecs.hyperprior.encoder import encode_pictures
 from glassplate.codecs.hyperprior.model import Y_STRIDE, Z_STRIDE
 from glassplate.codecs.hyperprior.runtime import Runtime
 from glassplate.codecs.hyperprior.weights import find, load
@@ -62,7 +63,7 @@ class HyperpriorCodec:
     name: ClassVar[str] = "hyperprior"
     summary: ClassVar[str] = "Learned transform, hyperprior and context; parsed by integers alone"
     source: ClassVar[str] = "Ballé et al., ICLR 2018; Li, Li and Lu, CVPR 2023"
-    default_quality: ClassVar[float] = 75
+    default_quality: ClassVar[float] = 90  # an archive is to be looked at closely
 
     def __init__(
         self,
@@ -107,8 +108,8 @@ class HyperpriorCodec:
             pictures = [colours[place] for place in places]
             done = encode_pictures(self.runtime, pictures, tenths, self.config.tile_size)
             return [
-                self._pack(images[place].shape, alphas[place], picture, quality)
-                for place, picture, quality in zip(places, done, tenths, strict=True)
+                self._pack(images[place].shape, [*tiles, *alphas[place]], quality)
+                for place, tiles, quality in zip(places, done, tenths, strict=True)
             ]
 
         return encode_all_to_target(encode_at, self.decode, images, target, self.default_quality)
@@ -116,6 +117,17 @@ class HyperpriorCodec:
     def decode(self, bitstreams: Sequence[bytes], region: Region | None = None) -> list[Pixels]:
         """Whole pictures, or the same region of each, from the tiles that it needs."""
         return decode_pictures(self.runtime, [self.open(data, region) for data in bitstreams])
+
+    def latent(self, bitstream: bytes) -> Latent:
+        """y at the scale of pixels, (Y, h, w) float16; ten times the bitstream, so never stored.
+
+        Raises BitstreamError.
+        """
+        picture = self.open(bitstream)
+        with torch.inference_mode():
+            y = picture.latent(picture.grid.whole)
+            y = y * self.runtime.tile_nets(picture.quality).inverse_gain
+        return Latent(y.half().cpu().numpy(), "float16")
 
     def open(self, bitstream: bytes, region: Region | None = None) -> PictureDecoder:
         """Check a container and get ready to decode. Raises BitstreamError, ValueError."""
@@ -143,9 +155,7 @@ class HyperpriorCodec:
         grid = Grid(image.shape[1], image.shape[0], self.config.tile_size, Y_STRIDE)
         return encode_alpha(image, grid)
 
-    def _pack(
-        self, shape: tuple[int, ...], alpha: Sequence[Tile], picture: EncodedPicture, tenths: int
-    ) -> Encoded:
+    def _pack(self, shape: tuple[int, ...], tiles: Sequence[Tile], tenths: int) -> Encoded:
         height, width, channels = shape
         header = Header(
             codec=self.name,
@@ -156,6 +166,4 @@ class HyperpriorCodec:
             tile_size=self.config.tile_size,
             params=struct.pack("<H", tenths),
         )
-        bitstream = pack(header, [*picture.tiles, *alpha])
-        latent = Latent(picture.latent, "float16")
-        return Encoded(bitstream, tenths * 100 / QUALITY_STEPS, latent)
+        return Encoded(pack(header, tiles), tenths * 100 / QUALITY_STEPS)

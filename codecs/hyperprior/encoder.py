@@ -6,14 +6,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 import torch
 from torch import Tensor
 
 from glassplate.codecs.base import Pixels
 from glassplate.codecs.bitstream import Tile
 from glassplate.codecs.hyperprior.latents import encode_tile
-from glassplate.codecs.hyperprior.means import Floats
 from glassplate.codecs.hyperprior.model import Y_STRIDE
 from glassplate.codecs.hyperprior.runtime import Runtime
 from glassplate.codecs.tiles import Grid, Rect, batches
@@ -27,28 +25,13 @@ class _Job:
     window: Rect
 
 
-@dataclass
-class EncodedPicture:
-    """Tiles in order, and the decoded latent at the scale of pixels, (Y, h, w) float16."""
-
-    tiles: list[Tile]
-    latent: npt.NDArray[np.float16]
-
-
 @torch.inference_mode()
 def encode_pictures(
     runtime: Runtime, images: Sequence[Pixels], qualities: Sequence[int], tile_size: int
-) -> list[EncodedPicture]:
-    """Encode (H, W, 1 or 3) pictures of any sizes, each at its quality in tenths."""
+) -> list[list[Tile]]:
+    """The tiles of (H, W, 1 or 3) pictures of any sizes, each at its quality in tenths."""
     grids = [Grid(image.shape[1], image.shape[0], tile_size, Y_STRIDE) for image in images]
-    channels = runtime.model.config.y
-    done = [
-        EncodedPicture(
-            [Tile(b"", 0)] * len(grid),
-            np.empty((channels, grid.whole.height, grid.whole.width), np.float16),
-        )
-        for grid in grids
-    ]
+    done = [[Tile(b"", 0)] * len(grid) for grid in grids]
     jobs = (
         _Job(picture, tile, grid.rect(tile), grid.grown(grid.rect(tile), runtime.analysis_halo))
         for picture, grid in enumerate(grids)
@@ -64,10 +47,8 @@ def encode_pictures(
         y = runtime.analyse(torch.from_numpy(x), quality)
         for job, window in zip(batch, y, strict=True):
             rows, columns = job.rect.within(job.window)
-            tile, latent = _encode_tile(runtime, window[None, :, rows, columns], quality)
-            done[job.picture].tiles[job.tile] = tile
-            rows, columns = job.rect.within(grids[job.picture].whole)
-            done[job.picture].latent[:, rows, columns] = latent
+            y_tile = window[None, :, rows, columns]
+            done[job.picture][job.tile] = _encode_tile(runtime, y_tile, quality)
     return done
 
 
@@ -83,9 +64,7 @@ def window_pixels(image: Pixels, window: Rect) -> Pixels:
     )
 
 
-def _encode_tile(runtime: Runtime, y: Tensor, quality: int) -> tuple[Tile, Floats]:
-    """A tile, and its latent at the scale of pixels."""
-    nets = runtime.tile_nets(quality)
-    symbols, indices, decoded = encode_tile(nets, runtime.coder.scales, runtime.quantizer, y)
-    payload = runtime.coder.encode(symbols, indices, quality)
-    return Tile(payload, symbols.crc()), decoded * nets.inverse_gain
+def _encode_tile(runtime: Runtime, y: Tensor, quality: int) -> Tile:
+    scales, nets = runtime.coder.scales, runtime.tile_nets(quality)
+    symbols, indices = encode_tile(nets, scales, runtime.quantizer, y)
+    return Tile(runtime.coder.encode(symbols, indices, quality), symbols.crc())

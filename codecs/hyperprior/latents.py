@@ -63,20 +63,20 @@ class TileNets:
         self.quality, self.device = quality, device
         self.hyper_analysis = FoldedHyperAnalysis(model.hyper_analysis, level)
         self.means = FoldedMeans(model.means, level)
-        self.inverse_gain: Floats = model.inverse_gain(level)[0].cpu().numpy()
+        self.inverse_gain = model.inverse_gain(level)[0]
 
 
 @torch.inference_mode()
 def encode_tile(
     nets: TileNets, scales: IntegerScaleNet, quantizer: Quantizer, y: Tensor
-) -> tuple[TileSymbols, list[npt.NDArray[np.uint8]], Floats]:
+) -> tuple[TileSymbols, list[npt.NDArray[np.uint8]]]:
     """Choose the symbols of a tile.
 
     Args:
         y: (1, Y, h, w) float32, in quantisation steps.
 
     Returns:
-        Symbols, scale indices per step in coding order, and y as it will be decoded, (Y, h, w).
+        Symbols, and scale indices per step in coding order.
     """
     z = torch.round(nets.hyper_analysis(y)).clamp(-LARGEST, LARGEST)
     z_symbols = z[0].to(torch.int16).cpu().numpy()
@@ -93,8 +93,8 @@ def encode_tile(
         scatter(chosen, step, symbols)
         if step < STEPS - 1:
             state.reveal(step, chosen)
-        means.reveal(step, mean + chosen)
-    return TileSymbols(z_symbols, symbols), indices, means.y.cpu().numpy()
+            means.reveal(step, mean + chosen)
+    return TileSymbols(z_symbols, symbols), indices
 
 
 @torch.inference_mode()

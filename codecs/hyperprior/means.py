@@ -11,7 +11,7 @@ from torch.nn import functional as F
 from glassplate.codecs.hyperprior.blocks import asinh
 from glassplate.codecs.hyperprior.folded import FoldedBlock, pointwise, weights_of
 from glassplate.codecs.hyperprior.model import MeanNet, channels_last
-from glassplate.codecs.hyperprior.order import cells
+from glassplate.codecs.hyperprior.order import STEPS, cells
 
 Floats = npt.NDArray[np.float32]
 
@@ -63,17 +63,18 @@ class MeanState:
         return self._head(x, self.means.last, net.last.bias, near, step)
 
     def reveal(self, step: int, values: Floats) -> None:
-        """Tell the values of a step, (n,) in coding order."""
+        """Tell the values of a step, (n,) in coding order. Nothing depends on those of the last."""
         known = torch.from_numpy(values).to(self.y.device)
-        squashed = asinh(known)
+        squashed = asinh(known) if step < STEPS - 1 else None
         joined = self.joined[0].permute(1, 2, 0)
         start = 0
         for group, rows, columns in cells(len(self.y), step):
             corner = self.y[group, rows, columns]
             part = slice(start, start + corner.numel())
             corner.copy_(known[part].view(corner.shape))
-            share = squashed[part].view(len(corner), -1).T @ self.means.join_known[group]
-            joined[rows, columns] += share.view(*corner.shape[1:], share.shape[1])
+            if squashed is not None:
+                share = squashed[part].view(len(corner), -1).T @ self.means.join_known[group]
+                joined[rows, columns] += share.view(*corner.shape[1:], share.shape[1])
             start = part.stop
 
     def _head(

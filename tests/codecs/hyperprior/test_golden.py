@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import json
 import os
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -63,6 +65,35 @@ def test_golden_streams(name: str, threads: int, photo: Pixels) -> None:
     expected = np.array(Image.open(GOLDEN / f"{name}.png")).reshape(decoded.shape).astype(int)
     assert np.abs(decoded - expected).max() <= 1
     assert np.abs(part - expected[20:60, 30:80]).max() <= 1
+
+
+OLDER = """
+import sys
+from pathlib import Path
+import numpy as np
+from glassplate.codecs.hyperprior.codec import HyperpriorCodec, HyperpriorConfig
+codec = HyperpriorCodec(HyperpriorConfig(tile_size=64), "cpu")
+opened = codec.open(Path(sys.argv[1]).read_bytes())
+print([opened.symbols(tile).crc() for tile in range(len(opened.grid))])
+np.save(sys.argv[2], codec.decode([Path(sys.argv[1]).read_bytes()])[0])
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("instructions", ["avx2", "default"])
+def test_golden_streams_on_an_older_processor(tmp_path: Path, instructions: str) -> None:
+    """Without AVX-512, and with what every x86-64 has, as far as the libraries can be told."""
+    onednn, openblas = {"avx2": ("AVX2", "Haswell"), "default": ("SSE41", "Prescott")}[instructions]
+    environment = os.environ | {
+        "ATEN_CPU_CAPABILITY": instructions,
+        "ONEDNN_MAX_CPU_ISA": onednn,
+        "OPENBLAS_CORETYPE": openblas,
+    }
+    command = [sys.executable, "-c", OLDER, str(GOLDEN / "colour.bin"), str(tmp_path / "out.npy")]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)
+    assert json.loads(done.stdout) == json.loads((GOLDEN / "colour.json").read_text())
+    decoded = np.load(tmp_path / "out.npy").astype(int)
+    assert np.abs(decoded - np.array(Image.open(GOLDEN / "colour.png"))).max() <= 1
 
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="no GPU is at hand")
