@@ -60,7 +60,8 @@ def _ending_well(ctx: Any) -> Iterator[None]:
         if not output.as_json:
             raise  # typer shows the usage with it
         command = (error.ctx or ctx).command_path
-        output.error(ConfigError(error.format_message(), f"See {command} --help.", command))
+        cause = error.format_message().rstrip(".")
+        output.error(ConfigError(cause, f"See {command} --help.", command))
         raise typer.Exit(ExitCode.USAGE) from error
     except KeyboardInterrupt as error:
         output.failure("interrupted", "interrupted; the next run goes on from there")
