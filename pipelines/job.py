@@ -7,12 +7,11 @@ is small however many inputs it has. The file is also a trace: it stays behind w
 from __future__ import annotations
 
 import logging
-import multiprocessing
 import threading
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from multiprocessing.pool import ThreadPool
+from multiprocessing.pool import AsyncResult, ThreadPool
 from typing import Any
 
 import grpc
@@ -78,28 +77,32 @@ def _write_plan(store: Store, path: str, shards: Sequence[ShardPlan]) -> list[tu
 
 
 def _finish(result: Any, store: Store, plan: RunPlan) -> None:
-    """Wait for a job; cancel one that stalls, or that nobody waits for any more."""
+    """Wait for a job; cancel one that fails, stalls, or that nobody waits for any more."""
     runner = plan.config.runner
     if not isinstance(runner, ClusterRunner):
         result.wait_until_finish()
         return
-    watcher, done, since = Watcher(store, plan), -1, time.monotonic()
     waiting = ThreadPool(1).apply_async(result.wait_until_finish)  # its thread is a daemon
     try:
-        while not waiting.ready():
-            try:
-                waiting.get(runner.stall_timeout / _POLLS)
-            except multiprocessing.TimeoutError:
-                now = watcher.look().done
-                if now > done:
-                    done, since = now, time.monotonic()
-                elif time.monotonic() - since > runner.stall_timeout:
-                    cause = f"no shard was finished in {runner.stall_timeout:g} s"
-                    raise RuntimeError(cause) from None
+        _watch(waiting, Watcher(store, plan), runner.stall_timeout)
         waiting.get()
     finally:
-        if not waiting.ready():
+        if not (waiting.ready() and waiting.successful()):
             result.cancel()
+        if isinstance(runner, DaskRunner):
+            result.client.close()
+
+
+def _watch(waiting: AsyncResult[Any], watcher: Watcher, stall_timeout: float) -> None:
+    """Return when a job has ended. Raises RuntimeError if it does not get on."""
+    done, since = -1, time.monotonic()
+    while not waiting.ready():
+        waiting.wait(stall_timeout / _POLLS)
+        now = watcher.look().done
+        if now > done:
+            done, since = now, time.monotonic()
+        elif time.monotonic() - since > stall_timeout:
+            raise RuntimeError(f"no shard was finished in {stall_timeout:g} s")
 
 
 @contextmanager

@@ -69,13 +69,14 @@ def test_a_healthy_picture_is_not_blamed_for_a_kill(source: Path, configure: Any
 
 @pytest.fixture(params=["dask", "portable"])
 def cluster(request: Any, tmp_path: Path, importable: None) -> Iterator[Cluster]:
-    start = {"dask": dask_cluster, "portable": portable_cluster}[request.param]
-    with start(tmp_path / request.param) as running:
+    """Dask tells that a worker died, the job service does not."""
+    folder = tmp_path / request.param
+    dask = request.param == "dask"
+    with dask_cluster(folder) if dask else portable_cluster(folder, stall_timeout=45) as running:
         yield running
 
 
 def test_in_one_run_on_a_cluster(cluster: Cluster, poisoned: Path, configure: Any) -> None:
-    runner = cluster.runner | {"stall_timeout": 45}  # only the job service needs it
-    config = configure("die", plugins=PLUGINS, runner=runner)
+    config = configure("die", plugins=PLUGINS, runner=cluster.runner)
     assert compress(config).ledger.failed == 2
     check_named(config, poisoned)
