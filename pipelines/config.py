@@ -33,26 +33,33 @@ def parse_fraction(value: object) -> object:
 Fraction = Annotated[float, BeforeValidator(parse_fraction), Field(ge=0, le=1)]
 
 
-class CompressConfig(BaseModel):
-    """What to compress, how, and when to stop. SOURCE and ARCHIVE are fsspec URLs or paths.
+class JobConfig(BaseModel):
+    """Which archive, and where the work on it is done.
 
     workers: processes of the local runner; elsewhere, how many share a machine's cores.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    archive: str
+    workers: int = Field(default=1, ge=1, le=256)
+    runner: Runner = LocalRunner()
+    device: Device = "auto"
+
+
+class CompressConfig(JobConfig):
+    """What to compress, how, and when to stop. SOURCE and ARCHIVE are fsspec URLs or paths.
+
     weights: of the codec: a file or folder that every worker can read, or what else it knows;
         without them the shipped ones.
     plugins: modules that every worker imports first; they `register` codecs of their own.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
     source: str
-    archive: str
     codec: str = "hyperprior"
     codec_options: dict[str, Any] = Field(default_factory=dict)
     weights: str | None = None
     target: Target = Target()
-    workers: int = Field(default=1, ge=1, le=256)
-    runner: Runner = LocalRunner()
-    device: Device = "auto"
     retry_failed: bool = False
     max_failures: Fraction | None = None
     max_pixels: int = Field(default=DEFAULT_MAX_PIXELS, ge=1)

@@ -8,7 +8,7 @@ import threading
 from typing import Any
 
 from glassplate.pipelines.beam import beam
-from glassplate.pipelines.config import CompressConfig
+from glassplate.pipelines.config import JobConfig
 
 from apache_beam.options.pipeline_options import PipelineOptions  # isort: skip
 from apache_beam.portability import python_urns  # isort: skip
@@ -18,7 +18,7 @@ from apache_beam.runners.portability.fn_api_runner import worker_handlers  # iso
 from apache_beam.transforms.environments import SubprocessSDKEnvironment  # isort: skip
 
 
-def local_workers(config: CompressConfig, shards: int) -> int:
+def local_workers(config: JobConfig, shards: int) -> int:
     """Processes to start: no more than there are shards, or GPUs where they are asked for."""
     workers = min(config.workers, shards)
     if config.device == "cuda":

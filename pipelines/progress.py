@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import Protocol
 
 from glassplate.pipelines.archive.manifest import Ledger
 from glassplate.pipelines.archive.store import Store
@@ -59,13 +60,21 @@ class Progress:
 ProgressCallback = Callable[[Progress], None]
 
 
+class Watched(Protocol):
+    """Something whose progress can be seen."""
+
+    def look(self) -> Progress:
+        """How far it is now."""
+        ...
+
+
 @contextmanager
-def reporting(store: Store, plan: RunPlan, callback: ProgressCallback | None) -> Iterator[None]:
+def reporting(watched: Callable[[], Watched], callback: ProgressCallback | None) -> Iterator[None]:
     """Call back about once a second from a thread of its own, and once more at the end."""
     if callback is None:
         yield
         return
-    watcher = Watcher(store, plan)
+    watcher = watched()
     stop = threading.Event()
 
     def watch() -> None:

@@ -28,7 +28,7 @@ from glassplate.pipelines.errors import (
 )
 from glassplate.pipelines.job import run_job, traces
 from glassplate.pipelines.planning import RunPlan, plan_run
-from glassplate.pipelines.progress import ProgressCallback, reporting
+from glassplate.pipelines.progress import ProgressCallback, Watcher, reporting
 from glassplate.pipelines.tiers import Tiers
 
 __all__ = ["RunResult", "commit_plan", "compress", "encode_run", "plan_run", "verify_run"]
@@ -71,7 +71,7 @@ def encode_run(plan: RunPlan, progress: ProgressCallback | None = None) -> None:
         return
     store = Store(plan.config.archive)
     create_archive(store)
-    with reporting(store, plan, progress):
+    with reporting(lambda: Watcher(store, plan), progress):
         for careful in (True,) if traces(store) else (False, True):
             try:
                 _encode_pending(store, plan, careful=careful)
