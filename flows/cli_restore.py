@@ -23,6 +23,16 @@ from glassplate.flows.options import (
     parse_subset,
 )
 from glassplate.flows.output import Output, human_bytes, one_line
+from glassplate.flows.refine_options import (
+    RefineOption,
+    RefinerWeightsOption,
+    SamplerOption,
+    SeedOption,
+    StepsOption,
+    StrengthOption,
+    refine_options,
+)
+from glassplate.flows.refined import refined, report_refined
 
 if TYPE_CHECKING:
     from glassplate.pipelines.archive import Damage
@@ -52,12 +62,29 @@ def get(
         bool,
         typer.Option("--original", help="The source file byte for byte (bit-exact tiers only)."),
     ] = False,
+    refine: RefineOption = "none",
+    sampler: SamplerOption = None,
+    steps: StepsOption = None,
+    strength: StrengthOption = 1.0,
+    seed: SeedOption = 0,
+    refiner_weights: RefinerWeightsOption = None,
+    detail_map: Annotated[
+        Path | None,
+        typer.Option(
+            "--detail-map",
+            metavar="FILE",
+            help="Where and how much was invented: a PNG.",
+            show_default=False,
+        ),
+    ] = None,
     device: DeviceOption = "auto",
+    no_progress: NoProgress = False,
     as_json: JsonOption = False,
 ) -> None:
     """Give one picture back: decoded and upright, or as the very file it was.
 
-    A bit-exact picture comes back as its source file if FILE has that format's suffix.
+    A bit-exact picture comes back as its source file if FILE has that format's suffix. With
+    --refine a model puts likely detail into it that was never there; the file's XMP says so.
 
     Examples:
 
@@ -66,6 +93,8 @@ def get(
         glassplate get archive/ 2c26b46b68ff -o corner.png --region 0,0,512,512
 
         glassplate get archive/ scan-16bit.tif -o scan.tif --original
+
+        glassplate get archive/ beach.jpg -o beach.png --refine flow --detail-map invented.png
     """
     from glassplate.pipelines import open_archive
     from glassplate.pipelines.archive import deliver
@@ -73,7 +102,19 @@ def get(
     rectangle = parse_region(region)
     if original and rectangle:
         raise ConfigError("a file has no region", "Leave out --region.", "--original")
+    options = refine_options(refine, sampler, steps, strength, seed, refiner_weights)
+    if options is None and detail_map:
+        raise ConfigError("nothing is refined", "Say --refine flow.", "--detail-map")
+    if options and original:
+        raise ConfigError("a file is not refined", "Leave out --refine.", "--original")
     opened = open_archive(archive, device=parse_device(device))
+    if options:
+        output, shown = output_of(context), not (no_progress or as_json)
+        picture = refined(output, opened, key, output_file, rectangle, options, shown=shown)
+        if detail_map:
+            picture.save_detail_map(detail_map)
+        report_refined(output, output_file, picture)
+        return
     if original:
         data, _ = opened.original(key)
         output_file.write_bytes(data)

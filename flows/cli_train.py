@@ -2,27 +2,34 @@
 
 from __future__ import annotations
 
-import hashlib
-import signal
-import time
-from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
-from glassplate.codecs import codec_names
-from glassplate.codecs.training.callbacks import Callbacks, Step
 from glassplate.codecs.training.registry import TRAINERS
-from glassplate.flows.live import Show, live_count
-from glassplate.flows.options import DeviceOption, JsonOption, NoProgress, output_of, train_config
-from glassplate.flows.output import Output, one_line
-from glassplate.flows.train_text import step_text, validation_text
-
-INTERVAL = 5.0
-"""Seconds between messages about steps and pictures."""
+from glassplate.flows.cli_training import run_training
+from glassplate.flows.options import (
+    DeviceOption,
+    JsonOption,
+    NoProgress,
+    refiner_config,
+    train_config,
+)
+from glassplate.flows.train_options import (
+    BatchOption,
+    CropOption,
+    DataOption,
+    LicenceOption,
+    MaxCropsOption,
+    MinutesOption,
+    OutOption,
+    RateOption,
+    SeedOption,
+    SizeOption,
+    StartOption,
+    StepsOption,
+)
 
 app = typer.Typer(
     name="train",
@@ -33,57 +40,18 @@ app = typer.Typer(
 
 def train(
     context: typer.Context,
-    data: Annotated[
-        str,
-        typer.Option(
-            "--data",
-            metavar="URL",
-            help="Pictures: a directory, a glob, tar or Parquet files of them; any fsspec URL.",
-        ),
-    ],
-    out: Annotated[
-        Path,
-        typer.Option(
-            "--out", metavar="DIR", help="Where checkpoint, log, weights and model card go."
-        ),
-    ],
-    size: Annotated[
-        str | None,
-        typer.Option("--size", metavar="NAME", help="Of the model. Default: one for a CPU."),
-    ] = None,
-    minutes: Annotated[
-        float | None,
-        typer.Option("--minutes", help="Train this long, earlier runs included."),
-    ] = None,
-    steps: Annotated[
-        int | None, typer.Option("--steps", help="Or so many steps; the first to be reached ends.")
-    ] = None,
-    start: Annotated[
-        str | None,
-        typer.Option(
-            "--start",
-            metavar="WEIGHTS",
-            help="Fine-tune these weights, a file or its folder, or `shipped`.",
-        ),
-    ] = None,
-    batch: Annotated[
-        int | None, typer.Option("--batch", help="Crops a step. Default: as suits the device.")
-    ] = None,
-    crop: Annotated[int, typer.Option("--crop", help="Side of the crops in pixels.")] = 128,
-    learning_rate: Annotated[
-        float | None,
-        typer.Option("--learning-rate", help="At its peak. Default: lower with --start."),
-    ] = None,
-    max_crops: Annotated[
-        int,
-        typer.Option(
-            "--max-crops", help="Take at most so many parts of the pictures, 0.8 MB each on disk."
-        ),
-    ] = 10_000,
-    licence: Annotated[
-        str, typer.Option("--licence", help="Of the pictures; goes onto the model card.")
-    ] = "",
-    seed: Annotated[int, typer.Option("--seed", help="Of all random choices.")] = 0,
+    data: DataOption,
+    out: OutOption,
+    size: SizeOption = None,
+    minutes: MinutesOption = None,
+    steps: StepsOption = None,
+    start: StartOption = None,
+    batch: BatchOption = None,
+    crop: CropOption = 128,
+    learning_rate: RateOption = None,
+    max_crops: MaxCropsOption = 10_000,
+    licence: LicenceOption = "",
+    seed: SeedOption = 0,
     device: DeviceOption = "auto",
     no_progress: NoProgress = False,
     as_json: JsonOption = False,
@@ -104,22 +72,64 @@ def train(
         seed=seed,
         device=device,
     )
-    from glassplate.codecs.training.registry import train_model
+    run_training(context, config, shown=not no_progress)
 
-    output = output_of(context)
-    with (
-        _stopping(output) as interrupt,
-        live_count(output.stderr, "training", shown=not (no_progress or as_json)) as show,
-    ):
-        weights = train_model(config, _callbacks(output, interrupt, show))
-    sha256 = hashlib.sha256(weights.read_bytes()).hexdigest()
-    if output.as_json:
-        card = str(weights.with_suffix(".md"))
-        output.record({"event": "done", "weights": str(weights), "sha256": sha256, "card": card})
-    output.message(f"wrote {one_line(str(weights))} (sha256 {sha256[:12]}) and its model card")
-    if config.kind in codec_names():
-        use = f"glassplate compress SOURCE ARCHIVE --codec {config.kind} --weights {out}"
-        output.message(f"next: {one_line(use)}")
+
+def train_refiner(
+    context: typer.Context,
+    data: DataOption,
+    out: OutOption,
+    kind: Annotated[
+        str, typer.Option("--kind", metavar="flow|diffusion|gan", help="Which refiner.")
+    ] = "flow",
+    codec_weights: Annotated[
+        Path | None,
+        typer.Option(
+            "--codec-weights",
+            metavar="FILE",
+            help="The weights of hyperprior whose pictures are to be refined; default: shipped.",
+        ),
+    ] = None,
+    shift: Annotated[
+        float | None, typer.Option("--shift", help="Of diffusion's schedule: below 1, less noise.")
+    ] = None,
+    max_noise: Annotated[
+        float | None, typer.Option("--max-noise", help="Highest noise level of diffusion.")
+    ] = None,
+    size: SizeOption = None,
+    minutes: MinutesOption = None,
+    steps: StepsOption = None,
+    start: StartOption = None,
+    batch: BatchOption = None,
+    crop: CropOption = 128,
+    learning_rate: RateOption = None,
+    max_crops: MaxCropsOption = 10_000,
+    licence: LicenceOption = "",
+    seed: SeedOption = 0,
+    device: DeviceOption = "auto",
+    no_progress: NoProgress = False,
+    as_json: JsonOption = False,
+) -> None:
+    config = refiner_config(
+        source=data,
+        out=out,
+        refiner=kind,
+        codec_weights=codec_weights,
+        shift=shift,
+        max_noise=max_noise,
+        size=size,
+        minutes=minutes,
+        steps=steps,
+        start=start,
+        batch=batch,
+        crop=crop,
+        learning_rate=learning_rate,
+        max_crops=max_crops,
+        licence=licence,
+        seed=seed,
+        device=device,
+    )
+    run_training(context, config, shown=not no_progress)
 
 
 _EXAMPLE = """{summary}
@@ -134,60 +144,5 @@ Examples:
 """
 
 for _kind, _trainer in TRAINERS.items():
-    app.command(_kind, help=_EXAMPLE.format(kind=_kind, summary=_trainer.summary))(train)
-
-
-class _Interrupt:
-    """The first Ctrl-C ends training after the step; a second one, or one before, ends at once."""
-
-    def __init__(self, output: Output) -> None:
-        self.output = output
-        self.training = False
-        self.asked = False
-
-    def __call__(self, *_: Any) -> None:
-        if self.asked or not self.training:
-            raise KeyboardInterrupt
-        self.asked = True
-        self.output.message("writing a checkpoint; once more to end at once")
-
-
-@contextmanager
-def _stopping(output: Output) -> Iterator[_Interrupt]:
-    interrupt = _Interrupt(output)
-    before = {name: signal.signal(name, interrupt) for name in (signal.SIGINT, signal.SIGTERM)}
-    try:
-        yield interrupt
-    finally:
-        for name, handler in before.items():
-            signal.signal(name, handler)
-
-
-def _callbacks(output: Output, interrupt: _Interrupt, show: Show | None) -> Callbacks:
-    told = time.monotonic()
-
-    def is_due() -> bool:
-        nonlocal told
-        due = time.monotonic() - told >= INTERVAL
-        told = time.monotonic() if due else told
-        return due
-
-    def on_pictures(pictures: int, crops: int) -> None:
-        if is_due():
-            output.message(f"reading pictures: {pictures}, {crops} crops")
-            if output.as_json:
-                output.record({"event": "pictures", "pictures": pictures, "crops": crops})
-
-    def on_step(step: Step) -> None:
-        interrupt.training = True
-        if show:
-            show(step.number, round(step.number / step.share), step_text(step))
-        if output.as_json and is_due():
-            output.record({"event": "step", **asdict(step), "minutes_left": step.minutes_left})
-
-    def on_validation(record: dict[str, Any]) -> None:
-        output.message(validation_text(record))
-        if output.as_json:
-            output.record({"event": "validation", **record})
-
-    return Callbacks(lambda: interrupt.asked, on_pictures, on_step, on_validation)
+    _command = train_refiner if _kind == "refiner" else train
+    app.command(_kind, help=_EXAMPLE.format(kind=_kind, summary=_trainer.summary))(_command)

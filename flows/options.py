@@ -21,6 +21,7 @@ from glassplate.flows.output import Output
 if TYPE_CHECKING:
     from pydantic import ValidationError
 
+    from glassplate.codecs.refine.train import RefinerTrainConfig
     from glassplate.codecs.training.config import TrainConfig
     from glassplate.pipelines.config import CompressConfig
     from glassplate.pipelines.evaluate import EvaluateConfig
@@ -37,6 +38,7 @@ _OPTION_OF_FIELD = {
     "target.ms_ssim": "--target-ms-ssim",
     "target.max_bpp": "--max-bpp",
     "verify_fraction": "--verify",
+    "refiner": "--kind",
 }
 
 _SECONDS = {"s": 1, "m": 60, "min": 60, "h": 3600, "d": 86400}
@@ -104,44 +106,61 @@ def compress_config(
         "max_bpp": max_bpp,
     }
     where = {**(runner_options or {}), "name": runner}
-    return _validated(CompressConfig, {"target": target, "runner": where, **fields})
+    return validated(CompressConfig, {"target": target, "runner": where, **fields})
 
 
 def evaluate_config(**fields: Any) -> EvaluateConfig:
     """The options of an evaluation. Raises ConfigError naming the option."""
     from glassplate.pipelines.evaluate import EvaluateConfig
 
-    return _validated(EvaluateConfig, fields)
+    return validated(EvaluateConfig, fields)
 
 
 def train_config(**fields: Any) -> TrainConfig:
     """The options of a training run. Raises ConfigError naming the option, DeviceError."""
     from glassplate.codecs.training.config import TrainConfig
 
+    return _timed(TrainConfig, fields)
+
+
+def refiner_config(**fields: Any) -> RefinerTrainConfig:
+    """The options of training a refiner. Raises ConfigError naming the option, DeviceError."""
+    from glassplate.codecs.refine.train import RefinerTrainConfig
+
+    return _timed(RefinerTrainConfig, fields)
+
+
+def _timed(model: type[Model], fields: dict[str, Any]) -> Model:
     if fields.get("minutes") is None and fields.get("steps") is None:
         raise ConfigError("say how long to train", "For example --minutes 60.", "--minutes")
-    return _validated(TrainConfig, fields)
+    return validated(model, fields)
 
 
-def _validated(model: type[Model], fields: dict[str, Any]) -> Model:
+def validated(
+    model: type[Model], fields: dict[str, Any], options: Mapping[str, str] | None = None
+) -> Model:
+    """A model from its fields. Raises ConfigError naming the option.
+
+    options: Field -> option, where the one is not called like the other.
+    """
     from pydantic import ValidationError
 
     try:
         return model.model_validate(fields)
     except ValidationError as error:
-        raise _usage_error(error) from error
+        raise _usage_error(error, {**_OPTION_OF_FIELD, **(options or {})}) from error
 
 
-def _usage_error(error: ValidationError) -> ConfigError:
+def _usage_error(error: ValidationError, options: Mapping[str, str]) -> ConfigError:
     first = error.errors()[0]
     parts = [str(part) for part in first["loc"]]
     field = ".".join(parts)
-    known = _OPTION_OF_FIELD.get(field) or _OPTION_OF_FIELD.get(parts[0] if parts else "")
-    option = known or "--" + parts[0].replace("_", "-")
+    head = parts[0] if parts else ""
+    option = options.get(field) or options.get(head) or "--" + head.replace("_", "-")
     cause = first["msg"].removeprefix("Value error, ")
     if isinstance(first["input"], str | int | float):
         cause += f" (got {first['input']!r})"
-    if parts[0] == "runner":
+    if head == "runner":
         option = "--runner-option" if parts[1:] else "--runner"
         cause = ": ".join([*parts[2:], cause])
         return ConfigError(cause, "See `glassplate runners`.", option)

@@ -39,14 +39,16 @@ def _scale_map(picture: PictureDecoder) -> Floats:
         scales = picture.runtime.coder.scales
         found = _mean_indices(scales, picture.symbols(tile), picture.quality)
         means[part.within(wanted)] = found[part.within(rect)]
-    return means / (SCALES - 1)
+    return means / np.float32(SCALES - 1)
 
 
 def _mean_indices(scales: IntegerScaleNet, symbols: TileSymbols, quality: int) -> Floats:
     """What the parser used, from the symbols that it found: (H, W)."""
     indices = np.empty(symbols.y.shape, np.uint8)
-    state = scales.begin(symbols.z, *symbols.y.shape[1:], quality)
+    _, height, width = symbols.y.shape
+    state = scales.begin(symbols.z, height, width, quality)
     for step in range(STEPS):
         scatter(state.indices(step), step, indices)
         state.reveal(step, gather(symbols.y, step))
-    return indices.mean(0, dtype=np.float32)
+    mean: Floats = indices.mean(0, dtype=np.float32)
+    return mean

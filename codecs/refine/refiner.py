@@ -55,7 +55,8 @@ class Refined:
         before, after = colour(self.plain), colour(self.pixels)
         difference = np.maximum(before, after) - np.minimum(before, after)
         total: npt.NDArray[np.uint16] = difference.sum(2, dtype=np.uint16)
-        return (total // before.shape[2]).astype(np.uint8)
+        mean: npt.NDArray[np.uint8] = (total // before.shape[2]).astype(np.uint8)
+        return mean
 
 
 def check_refinable(codec: Codec | FileCodec) -> None:

@@ -52,13 +52,15 @@ class Windows:
     def fade(self, rect: Rect) -> Floats:
         """How much a window counts against the earlier ones: (height, width) in [0, 1]."""
         down, across = self._ramp(rect.top, rect.height), self._ramp(rect.left, rect.width)
-        return down[:, None] * across
+        fade: Floats = down[:, None] * across
+        return fade
 
     def _ramp(self, start: int, length: int) -> Floats:
         if start == 0:
             return np.ones(length, np.float32)
         place = np.arange(length, dtype=np.float32) + 0.5 - self.overlap / 4
-        return np.clip(place / (self.overlap / 2), 0, 1)
+        ramp: Floats = np.clip(place / (self.overlap / 2), 0, 1)
+        return ramp
 
     def _spans(self, side: int, first: int, last: int) -> Iterator[tuple[int, int]]:
         """(start, end) of the windows along one side that touch [first, last)."""

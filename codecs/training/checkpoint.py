@@ -14,12 +14,6 @@ from torch import Tensor
 from glassplate.codecs.errors import ConfigError, WeightsError
 from glassplate.codecs.training.config import TrainConfig
 
-FIXED = {
-    "kind": "--kind", "source": "--data", "size": "--size", "start": "--start",
-    "max_crops": "--max-crops", "seed": "--seed",
-}  # fmt: skip
-"""Field -> option that stays as it was; everything else may change between two parts of a run."""
-
 
 @dataclass
 class Checkpoint:
@@ -47,14 +41,14 @@ class Checkpoint:
         """
         try:
             checkpoint = cls(**torch.load(path, map_location="cpu", weights_only=True))
-            begun = TrainConfig.model_validate(checkpoint.config)
+            begun = type(config).model_validate(checkpoint.config)
         except (
             pickle.UnpicklingError, RuntimeError, TypeError, EOFError, KeyError, ValidationError,
         ) as error:  # fmt: skip
             raise WeightsError(
                 f"not a checkpoint: {error}", "Start a new run in an empty folder.", str(path)
             ) from error
-        for field, option in FIXED.items():
+        for field, option in config.fixed.items():
             old, new = getattr(begun, field), getattr(config, field)
             if old != new:
                 raise ConfigError(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
@@ -41,9 +41,14 @@ class TrainConfig(BaseModel):
         Without a batch: as suits the device.
     late_from: Share of the run after which crops are `late_crop` wide and symbols are rounded.
     learning_rate: Of the peak. Without one: high for a fresh model, lower for fine-tuning.
+    fixed: Field -> option that stays as it was when a run is gone on with.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
+    fixed: ClassVar[dict[str, str]] = {
+        "kind": "--kind", "source": "--data", "size": "--size", "start": "--start",
+        "max_crops": "--max-crops", "seed": "--seed",
+    }  # fmt: skip
 
     kind: str = "hyperprior"
     source: Url

@@ -48,6 +48,11 @@ TRAINERS: dict[str, Trainer] = {
         "A variational autoencoder, pictures as small latents; size f8c4: 3x512x512 to 4x64x64.",
         "f8c4",
     ),
+    "refiner": Trainer(
+        "glassplate.codecs.refine.train:train_refiner",
+        "A refiner for hyperprior's pictures; size small for a CPU, or base for a GPU.",
+        "small",
+    ),
 }
 
 

@@ -49,7 +49,7 @@ def deliver(archive: Archive, key: str, target: str | Path, region: Region | Non
 
 def save(image: Image.Image, path: Path) -> Path:
     """Write a picture with its metadata blocks. Returns the path. Raises ConfigError, OSError."""
-    format_name = _writable(path)
+    format_name = writable_format(path)
     blocks = {name: image.info.get(name) for name in ("icc_profile", "exif", "xmp", "dpi")}
     present = {name: block for name, block in blocks.items() if block}
     segments = image.info.get("segments", ())
@@ -85,7 +85,8 @@ def _is_source_format(image: ImageRow | None, suffix: str) -> bool:
     )
 
 
-def _writable(path: Path) -> str:
+def writable_format(path: Path) -> str:
+    """Pillow's name of the format of a suffix, PNG for none. Raises ConfigError."""
     suffix = path.suffix.lower() or ".png"
     format_name = Image.registered_extensions().get(suffix, "")
     if format_name not in Image.SAVE:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from PIL import Image
 
-from glassplate.codecs import Codec, Region
+from glassplate.codecs import Codec, Pixels, Region
 from glassplate.codecs.bitstream import Header
 from glassplate.codecs.errors import ConfigError, UnsupportedImageError
 from glassplate.pipelines.archive.schema import BitstreamRow
@@ -33,8 +33,12 @@ def from_pixels(
     codec: Codec, row: BitstreamRow, header: Header, region: Region | None, stored: Stored
 ) -> Image.Image:
     """Decode a pixel bitstream. Raises BitstreamError, ConfigError."""
-    _check_region(region, (header.width, header.height), stored.label)
-    pixels = codec.decode([row.bitstream], region)[0]
+    check_region(region, (header.width, header.height), stored.label)
+    return as_image(codec.decode([row.bitstream], region)[0], row, stored)
+
+
+def as_image(pixels: Pixels, row: BitstreamRow, stored: Stored) -> Image.Image:
+    """Decoded pixels with the metadata of their source."""
     image = Image.fromarray(pixels[:, :, 0] if pixels.shape[2] == 1 else pixels)
     if stored.image and (image.mode, stored.image.mode) in _OPAQUE:
         image.putalpha(255)
@@ -59,7 +63,7 @@ def from_file(data: bytes, row: BitstreamRow, region: Region | None, label: str)
     image: Image.Image = opened
     if opened.format != "TIFF":  # Pillow turns TIFF files as it loads them
         image = upright(opened, orientation_of(_block(opened, "exif"), _block(opened, "xmp")))
-    _check_region(region, image.size, label)
+    check_region(region, image.size, label)
     if region:
         right, bottom = region.x + region.width, region.y + region.height
         image = image.crop((region.x, region.y, min(right, image.width), min(bottom, image.height)))
@@ -89,7 +93,8 @@ def _block(image: Image.Image, name: str) -> bytes | None:
     return value.encode("utf-8", "surrogateescape") if isinstance(value, str) else value
 
 
-def _check_region(region: Region | None, size: tuple[int, int], label: str) -> None:
+def check_region(region: Region | None, size: tuple[int, int], label: str) -> None:
+    """Raises ConfigError for a region that lies outside of a picture."""
     if region and (region.x >= size[0] or region.y >= size[1]):
         raise ConfigError(
             f"region {region.x},{region.y},{region.width},{region.height} is outside of the "

@@ -7,10 +7,10 @@ archive.json -> newest sound manifest -> index (footer, one row group) -> catalo
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from hashlib import sha256
 from pathlib import Path, PurePosixPath
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -26,7 +26,7 @@ from glassplate.pipelines.archive import query
 from glassplate.pipelines.archive.locate import Locator, Stored
 from glassplate.pipelines.archive.manifest import FileEntry, Snapshot
 from glassplate.pipelines.archive.models import fetch_weights, read_spec
-from glassplate.pipelines.archive.picture import from_file, from_pixels
+from glassplate.pipelines.archive.picture import as_image, check_region, from_file, from_pixels
 from glassplate.pipelines.archive.rows import read_bitstream
 from glassplate.pipelines.archive.schema import TABLES, BitstreamRow, ImageRow
 from glassplate.pipelines.archive.snapshots import (
@@ -38,6 +38,11 @@ from glassplate.pipelines.archive.snapshots import (
 from glassplate.pipelines.archive.store import Store
 from glassplate.pipelines.archive.sweep import run_of
 from glassplate.pipelines.errors import ArchiveError, NotFoundError
+
+if TYPE_CHECKING:
+    from glassplate.codecs.refine.options import RefineOptions
+    from glassplate.codecs.refine.refiner import Refiner
+    from glassplate.pipelines.archive.refine import RefinedPicture
 
 
 def open_archive(
@@ -80,6 +85,7 @@ class Archive:
         self._device = device
         self._locator = Locator(store, manifest)
         self._codecs: dict[str, Codec | FileCodec] = {}
+        self._refiners: dict[tuple[str, RefineOptions], Refiner] = {}
 
     def snapshots(self) -> list[int]:
         """Numbers of all snapshots, oldest first."""
@@ -100,15 +106,19 @@ class Archive:
         """
         return self._locator.stored(key)
 
-    def get(self, key: str, region: Region | None = None) -> Image.Image:
+    def get(
+        self, key: str, region: Region | None = None, refine: RefineOptions | None = None
+    ) -> Image.Image:
         """Decode a picture, or a region of it in pixels of the upright picture.
 
         Returns an upright PIL image (the first frame, for animations), L, RGB, or with alpha LA,
         RGBA; bit-exact pictures keep their own mode. Where the source had them, info has
         icc_profile, exif and xmp (bytes), comment (str), dpi, and segments (see `Segment`).
         Raises NotFoundError, BitstreamError, ShardDamagedError, and ConfigError for a region
-        outside of the picture.
+        outside of the picture. With `refine`: see there.
         """
+        if refine:
+            return self.refine(key, refine, region).image
         stored = self.stored(key)
         row = self._read(stored)
         codec = self._codec(stored, row)
@@ -120,6 +130,33 @@ class Archive:
             return from_pixels(codec, row, header, region, stored)
         except BitstreamError as error:
             raise _named(error, stored) from error
+
+    def refine(
+        self,
+        key: str,
+        options: RefineOptions,
+        region: Region | None = None,
+        progress: Callable[[int, int], None] = lambda done, total: None,
+    ) -> RefinedPicture:
+        """Decode a picture, and put detail into it that a model finds likely; labelled as such.
+
+        progress: Called with (windows done, windows in all).
+
+        Raises as `get`; before any work ConfigError for a picture whose codec has no refiner, and
+        WeightsError for refiner weights that are missing, unsound, or of another codec's weights.
+        """
+        from glassplate.pipelines.archive.refine import label
+
+        stored = self.stored(key)
+        row = self._read(stored)
+        refiner = self._refiner(self._codec(stored, row), options)
+        try:
+            header = unpack(row.bitstream).header
+            check_region(region, (header.width, header.height), stored.label)
+            refined = refiner.refine(row.bitstream, region, progress)
+        except BitstreamError as error:
+            raise _named(error, stored) from error
+        return label(as_image(refined.pixels, row, stored), refined, refiner)
 
     def original(self, key: str) -> tuple[bytes, str]:
         """The source file of a bit-exact picture, byte for byte, and its suffix ('.jpg', or '').
@@ -212,6 +249,14 @@ class Archive:
                 codec = codec_from_spec(spec, device=self._device, weights=weights)
             self._codecs[fingerprint] = codec
         return self._codecs[fingerprint]
+
+    def _refiner(self, codec: Codec | FileCodec, options: RefineOptions) -> Refiner:
+        from glassplate.codecs.refine.refiner import Refiner  # torch, which most never need
+
+        key = (codec.spec.fingerprint, options)
+        if key not in self._refiners:
+            self._refiners[key] = Refiner(codec, options, self._device)
+        return self._refiners[key]
 
     def _dataset(self, table: str) -> ds.Dataset:
         """The files that the manifest names, none of them opened yet."""

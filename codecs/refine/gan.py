@@ -1,0 +1,99 @@
+"""A conditional GAN: the same network in one step, and a discriminator that judges its residuals.
+
+After Mentzer et al., "High-fidelity generative image compression" (HiFiC, NeurIPS 2020): distortion
+plus a non-saturating adversarial loss, the discriminator conditioned on what the decoder knows,
+with spectral normalisation. HiFiC's LPIPS term is left out: its network cannot be had offline.
+"""
+
+from __future__ import annotations
+
+import copy
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+from torch.nn.utils.parametrizations import spectral_norm
+
+from glassplate.codecs.refine.network import Condition, ResidualModel
+from glassplate.codecs.refine.pairs import random_quality
+from glassplate.codecs.refine.task import DenoisingTask
+from glassplate.codecs.refine.weights import load
+
+ADVERSARIAL_WEIGHT = 0.1
+"""Of the adversarial loss; the distortion is 1 for residuals that are all missed."""
+WIDTHS = (32, 64, 128)
+
+
+class Discriminator(nn.Module):
+    """Residual and reconstruction to a logit for each patch: above 0 means that it looks real.
+
+    unshuffle 2 ── 3x3, leaky ReLU ── 4x4 stride 2, leaky ReLU, twice ── 1x1
+    """
+
+    def __init__(self, widths: tuple[int, int, int] = WIDTHS) -> None:
+        super().__init__()
+        first, second, third = widths
+        self.layers = nn.Sequential(
+            nn.PixelUnshuffle(2),
+            spectral_norm(nn.Conv2d(24, first, 3, padding=1)),
+            nn.LeakyReLU(0.2),
+            spectral_norm(nn.Conv2d(first, second, 4, stride=2, padding=1)),
+            nn.LeakyReLU(0.2),
+            spectral_norm(nn.Conv2d(second, third, 4, stride=2, padding=1)),
+            nn.LeakyReLU(0.2),
+            nn.Conv2d(third, 1, 1),
+        )
+
+    def forward(self, residual: Tensor, plain: Tensor) -> Tensor:
+        """(N, 3, H, W) of about unit variance, (N, 3, H, W) in [-1, 1] -> (N, 1, H / 8, W / 8)."""
+        found: Tensor = self.layers(torch.cat([residual, plain], 1))
+        return found
+
+
+class Gan(nn.Module):
+    """Both players, so that one optimiser, checkpoint and average has them."""
+
+    def __init__(self, generator: ResidualModel) -> None:
+        super().__init__()
+        self.generator = generator
+        self.discriminator = Discriminator()
+
+
+@dataclass
+class GanTask:
+    """Both players learn in every step, each by its own loss; neither sees the other's gradient."""
+
+    denoising: DenoisingTask
+
+    def build(self, crops: Tensor) -> Gan:
+        """A generator that gives the plain decode, or one from given weights."""
+        if start := self.denoising.start:
+            return Gan(copy.deepcopy(load(start).model).train())
+        return Gan(self.denoising.build(crops))
+
+    def loss(self, model: nn.Module, crops: Tensor, late: bool) -> Tensor:
+        """The sum of the players' losses, which share no parameter."""
+        assert isinstance(model, Gan)
+        condition, residual = self.denoising.pair(crops, random_quality(len(crops)))
+        real = residual / model.generator.spread_at(condition.quality)
+        fake = self._generate(model.generator, condition)
+        judge = model.discriminator
+        judge.requires_grad_(False)
+        adversarial = F.softplus(-judge(fake, condition.plain)).mean()
+        judge.requires_grad_(True)
+        told_apart = F.softplus(-judge(real, condition.plain)).mean()
+        told_apart = told_apart + F.softplus(judge(fake.detach(), condition.plain)).mean()
+        return F.mse_loss(fake, real) + ADVERSARIAL_WEIGHT * adversarial + told_apart
+
+    def validate(self, model: nn.Module, crops: Tensor) -> dict[str, Any]:
+        """As of a flow, in one step."""
+        assert isinstance(model, Gan)
+        return self.denoising.validate(model.generator, crops)
+
+    def _generate(self, generator: ResidualModel, condition: Condition) -> Tensor:
+        """Normalised residuals from noise alone."""
+        noise = torch.randn(condition.plain.shape).to(condition.plain.device)
+        one = noise.new_ones(len(noise), 1, 1, 1)
+        return generator.normalised(noise, 0 * one, one, condition, self.denoising.half)

@@ -1,0 +1,46 @@
+"""Training pairs: pictures, and what a frozen codec makes of them at a random quality."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from glassplate.codecs.hyperprior.blocks import QUALITY_STEPS
+from glassplate.codecs.hyperprior.model import Hyperprior
+from glassplate.codecs.hyperprior.objective import estimate
+from glassplate.codecs.hyperprior.scale_net import SCALES
+from glassplate.codecs.refine.network import Condition
+
+
+def random_quality(count: int) -> Tensor:
+    """(count,) int64 in tenths. Low ones are likelier: that is where detail is missing."""
+    return (torch.rand(count).square() * QUALITY_STEPS).long()
+
+
+@torch.no_grad()
+def reconstruct(
+    codec: Hyperprior, crops: Tensor, quality: Tensor, half: bool
+) -> tuple[Condition, Tensor]:
+    """What a refiner is given, and the residual that it should find.
+
+    Args:
+        crops: (N, 3, H, W) in [0, 1], sides multiples of 16.
+        quality: (N,) int64 in tenths.
+        half: Run the codec's blocks in bfloat16.
+
+    Returns:
+        The condition, and crops less reconstructions, (N, 3, H, W), in units of [-1, 1].
+    """
+    result = estimate(codec, crops, quality, half=half, noisy=False)
+    plain = (result.decoded * 255).round() / 127.5 - 1
+    condition = Condition(plain, result.scales / (SCALES - 1), quality / QUALITY_STEPS)
+    return condition, 2 * crops - 1 - plain
+
+
+def measure_spread(codec: Hyperprior, crops: Tensor, nodes: int, half: bool) -> Tensor:
+    """Root mean square residual at evenly spaced qualities: (nodes,), in units of [-1, 1]."""
+    found = []
+    for tenths in torch.linspace(0, QUALITY_STEPS, nodes).long():
+        _, residual = reconstruct(codec, crops, tenths.expand(len(crops)), half)
+        found.append(residual.square().mean().sqrt())
+    return torch.stack(found)

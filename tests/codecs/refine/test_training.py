@@ -1,0 +1,138 @@
+"""Refiners learn, are resumed, and their weights refine the pictures of the codec they name."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+from thin_refiner import THIN_REFINER
+from torch import Tensor
+
+from glassplate.codecs import Pixels, Target
+from glassplate.codecs.errors import ConfigError, StoppedError
+from glassplate.codecs.hyperprior.codec import HyperpriorCodec
+from glassplate.codecs.hyperprior.plain import decode_plain
+from glassplate.codecs.refine.gan import Gan, GanTask
+from glassplate.codecs.refine.network import SIZES
+from glassplate.codecs.refine.options import RefineOptions
+from glassplate.codecs.refine.pairs import reconstruct
+from glassplate.codecs.refine.refiner import Refiner
+from glassplate.codecs.refine.schedule import ShiftedCosine
+from glassplate.codecs.refine.task import DenoisingTask
+from glassplate.codecs.refine.train import RefinerTrainConfig, train_refiner
+from glassplate.codecs.refine.weights import load
+from glassplate.codecs.training.callbacks import Callbacks
+
+
+@pytest.fixture
+def pictures(photo: Pixels, tmp_path: Path) -> Path:
+    folder = tmp_path / "pictures"
+    folder.mkdir()
+    for number in range(4):
+        Image.fromarray(np.roll(photo, 64 * number, 0)[:128, :128]).save(folder / f"{number}.png")
+    return folder
+
+
+@pytest.fixture
+def crops(photo: Pixels) -> Tensor:
+    parts = [photo[64 * n : 64 * n + 64, 64 * m : 64 * m + 64] for n in range(4) for m in range(4)]
+    return torch.from_numpy(np.stack(parts)).permute(0, 3, 1, 2) / 255
+
+
+def config(source: Path, out: Path, codec: Path, **more: object) -> RefinerTrainConfig:
+    fields = {"source": source, "out": out, "codec_weights": codec, "steps": 2, "batch": 2}
+    fields |= {"crop": 64, "late_crop": 64, "half": False, "device": "cpu", "average": 0.5}
+    return RefinerTrainConfig.model_validate(fields | {"size": "thin"} | more)
+
+
+@pytest.fixture(autouse=True)
+def thin(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(SIZES, "thin", THIN_REFINER)
+
+
+@pytest.mark.parametrize("kind", ["flow", "diffusion", "gan"])
+def test_trained_weights_refine_the_codec_that_they_name(
+    pictures: Path, tmp_path: Path, codec: HyperpriorCodec, stream: bytes, kind: str
+) -> None:
+    path = train_refiner(config(pictures, tmp_path / "run", codec.weights_path, refiner=kind))
+    assert path.name == f"refiner-{kind}.safetensors"
+    card = path.with_suffix(".md").read_text()
+    assert str(codec.spec.weights_sha256) in card
+    assert load(path).sha256 in card
+    options = RefineOptions.model_validate({"kind": kind, "weights": tmp_path / "run", "steps": 1})
+    refined = Refiner(codec, options, "cpu").refine(stream)
+    assert refined.pixels.shape == refined.plain.shape
+
+
+def test_a_run_is_resumed_as_if_it_had_not_stopped(
+    pictures: Path, tmp_path: Path, codec: HyperpriorCodec
+) -> None:
+    straight = train_refiner(config(pictures, tmp_path / "a", codec.weights_path))
+    asked = iter([False, True])
+    options = config(pictures, tmp_path / "b", codec.weights_path)
+    with pytest.raises(StoppedError, match="step 1"):
+        train_refiner(options, Callbacks(stop=lambda: next(asked)))
+    assert train_refiner(options).read_bytes() == straight.read_bytes()
+    with pytest.raises(ConfigError, match="begun with flow, not gan"):
+        train_refiner(options.model_copy(update={"refiner": "gan"}))
+    with pytest.raises(ConfigError, match="no size"):
+        train_refiner(options.model_copy(update={"size": "huge"}))
+
+
+@pytest.mark.parametrize("schedule", [None, ShiftedCosine()])
+def test_the_loss_starts_at_one_and_falls(
+    codec: HyperpriorCodec, crops: Tensor, schedule: ShiftedCosine | None
+) -> None:
+    torch.manual_seed(0)
+    task = DenoisingTask(THIN_REFINER, codec.runtime.model, schedule, half=False)
+    model = task.build(crops)
+    before = task.validate(model, crops)
+    assert 0.5 < before["validation_loss"] < 2  # targets have about unit variance
+    assert 0 < before["plain_detail_10"] < 1
+    optimizer = torch.optim.AdamW(model.parameters(), 3e-3)
+    for _ in range(25):
+        optimizer.zero_grad()
+        task.loss(model, crops, late=False).backward()  # type: ignore[no-untyped-call]
+        optimizer.step()
+    assert task.validate(model, crops)["validation_loss"] < before["validation_loss"] - 0.02
+
+
+def test_both_players_of_a_gan_learn(codec: HyperpriorCodec, crops: Tensor) -> None:
+    """Every step moves both; the discriminator comes to prefer real residuals to none."""
+    torch.manual_seed(0)
+    denoising = DenoisingTask(THIN_REFINER, codec.runtime.model, half=False)
+    task = GanTask(denoising)
+    model = task.build(crops)
+    assert isinstance(model, Gan)
+    before = [p.detach().clone() for p in model.parameters()]
+    optimizer = torch.optim.AdamW(model.parameters(), 1e-3)
+    task.loss(model, crops, late=False).backward()  # type: ignore[no-untyped-call]
+    optimizer.step()
+    moved = [not p.equal(old) for p, old in zip(model.parameters(), before, strict=True)]
+    assert sum(moved) > 0.5 * len(moved)
+    for _ in range(30):
+        optimizer.zero_grad()
+        task.loss(model, crops, late=False).backward()  # type: ignore[no-untyped-call]
+        optimizer.step()
+    condition, residual = denoising.pair(crops, torch.full((len(crops),), 200))
+    real = residual / model.generator.spread_at(condition.quality)
+    judge = model.discriminator
+    assert judge(real, condition.plain).mean() > judge(0 * real, condition.plain).mean()
+
+
+def test_training_sees_what_a_decoder_gives(codec: HyperpriorCodec, photo: Pixels) -> None:
+    """The condition of training, against that from a real bitstream."""
+    image = np.ascontiguousarray(photo[:128, :192])
+    encoded = codec.encode([image], Target(quality=30))[0]
+    plain = decode_plain(codec, encoded.bitstream)
+    x = torch.from_numpy(image).permute(2, 0, 1)[None] / 255
+    condition, residual = reconstruct(codec.runtime.model, x, torch.tensor([300]), half=False)
+    pixels = (condition.plain[0].permute(1, 2, 0).numpy() + 1) * 127.5
+    estimated, decoded = (np.sqrt(np.mean((p - image) ** 2)) for p in (pixels, plain.pixels * 1.0))
+    assert estimated == pytest.approx(decoded, rel=0.1)  # tables and tiles against estimates
+    assert np.abs(pixels - plain.pixels).mean() < 3
+    assert np.abs(condition.scales[0, 0].numpy() - plain.scales).mean() < 0.03
+    torch.testing.assert_close(condition.plain + residual, 2 * x - 1)
