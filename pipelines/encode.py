@@ -16,6 +16,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from types import MappingProxyType
 
+import pyarrow as pa
 import torch
 
 from glassplate.codecs import FileCodec
@@ -60,6 +61,7 @@ def set_up_worker(config: CompressConfig) -> Tiers:
     """What a worker process does once: its share of the cores, quiet libraries, the codecs."""
     # torch takes all cores in every process unless it is told not to
     torch.set_num_threads(max(1, (os.cpu_count() or 1) // config.workers))
+    pa.set_memory_pool(pa.system_memory_pool())  # Arrow's own one keeps what was freed
     warnings.filterwarnings("ignore", module="PIL")  # odd files are the ledger's business
     return Tiers(config)
 
