@@ -10,6 +10,8 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 STRIDE = 8
+FIRST_LOG_VARIANCE = -6.0
+FIRST_CONTRAST = 0.1
 HALO = 8
 """Positions of the latent around a window that its result depends on, at most."""
 
@@ -146,6 +148,34 @@ class Autoencoder(nn.Module):
             return y, torch.full_like(y, -20.0)
         mean, log_variance = y.chunk(2, dim=1)
         return mean, log_variance.clamp(-14, 4)
+
+
+@torch.no_grad()
+def calibrate(model: Autoencoder, crops: Tensor) -> None:
+    """Scale a fresh model's layers, so that on real pictures each gives unit variance.
+
+    Without it the first latents vary less than one level, and nothing is learned from them. After
+    Mishkin and Matas, "All you need is a good init" (ICLR 2016).
+    """
+    y = _scale_layers(model.encoder.layers, crops - 0.5)
+    if model.config.variational:
+        head = model.encoder.layers[-1]
+        assert isinstance(head, nn.Conv2d)
+        assert head.bias is not None
+        head.weight[model.config.latent :] = 0
+        head.bias[model.config.latent :] = FIRST_LOG_VARIANCE
+    mean, _ = model.split(y)
+    _scale_layers(model.decoder.layers, 4 * squash(mean) - 2)
+    model.decoder.layers[-1].weight.mul_(FIRST_CONTRAST)  # type: ignore[operator]
+
+
+def _scale_layers(layers: nn.Sequential, x: Tensor) -> Tensor:
+    for layer in layers:
+        if isinstance(layer, nn.Conv2d | nn.ConvTranspose2d):
+            nn.init.zeros_(layer.bias)  # type: ignore[arg-type]
+            layer.weight /= layer(x).std()
+        x = layer(x)
+    return x
 
 
 def squash(y: Tensor) -> Tensor:

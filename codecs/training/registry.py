@@ -38,6 +38,11 @@ class Trainer:
 
 
 TRAINERS: dict[str, Trainer] = {
+    "autoencoder": Trainer(
+        "glassplate.codecs.autoencoder.train:train_autoencoder",
+        "A lab autoencoder; sizes maxpool-b1 to -b4, stride-, residual- and variational- likewise.",
+        "residual-b3",
+    ),
     "hyperprior": Trainer(
         "glassplate.codecs.hyperprior.train:train_hyperprior",
         "The learned codec; size small for a CPU and some hours, or base for a GPU.",

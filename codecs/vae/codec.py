@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import ClassVar
 
 import numpy as np
-import torch
 from pydantic import BaseModel, ConfigDict, Field
 
 from glassplate.codecs.base import (
@@ -34,7 +33,12 @@ from glassplate.codecs.vae.latents import (
     store,
     write_tile,
 )
-from glassplate.codecs.vae.pictures import PictureDecoder, decode_pictures, encode_pictures
+from glassplate.codecs.vae.pictures import (
+    PictureDecoder,
+    decode_pictures,
+    encode_pictures,
+    picture_of,
+)
 from glassplate.codecs.vae.weights import find, load
 
 
@@ -112,12 +116,9 @@ class VaeCodec:
         """(H, W, 1 or 3) pictures to latents, (C, ceil(H/stride), ceil(W/stride)) float32 each."""
         return encode_pictures(self.model, self.device, images, self.config.tile_size)
 
-    @torch.inference_mode()
     def picture_of(self, latent: Floats) -> Pixels:
         """A latent to a picture, (H, W, 3), at once: for those that are not large."""
-        x = self.model.decode(torch.from_numpy(latent)[None].to(self.device))[0]
-        pixels = (x.float() * 255).round().clamp(0, 255).to(torch.uint8)
-        return np.ascontiguousarray(pixels.permute(1, 2, 0).cpu().numpy())
+        return picture_of(self.model, self.device, latent)
 
     def open(self, bitstream: bytes, region: Region | None = None) -> PictureDecoder:
         """Check a container and get ready to decode. Raises BitstreamError, ValueError."""

@@ -146,6 +146,14 @@ def decode_pictures(
     return [picture.out for picture in pictures]
 
 
+@torch.inference_mode()
+def picture_of(model: Autoencoder, device: str, latent: Floats) -> Pixels:
+    """A latent (C, h, w) to a picture, (H, W, 3), at once: for those that are not large."""
+    x = model.decode(torch.from_numpy(latent)[None].to(device))[0]
+    pixels = (x.float() * 255).round().clamp(0, 255).to(torch.uint8)
+    return np.ascontiguousarray(pixels.permute(1, 2, 0).cpu().numpy())
+
+
 def _window_pixels(image: Pixels, window: Rect) -> Tensor:
     """The pixels under a window, (3, H, W) float32 in [0, 1]; edges repeat, grey becomes RGB."""
     part = image[window.top : window.bottom, window.left : window.right]
