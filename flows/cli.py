@@ -22,6 +22,7 @@ from glassplate.flows import (
     cli_query,
     cli_report,
     cli_restore,
+    cli_study,
     cli_train,
 )
 from glassplate.flows.exit_codes import MEANING, ExitCode, exit_code_of
@@ -103,6 +104,7 @@ app.command()(cli_latents.similar)
 app.command()(cli_latents.export)
 app.command()(cli_latents.sample)
 app.command()(cli_latents.interpolate)
+app.add_typer(cli_study.app)
 app.add_typer(cli_train.app)
 
 
