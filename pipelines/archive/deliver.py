@@ -6,7 +6,7 @@ import struct
 import uuid
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import Any
 
 from PIL import Image
@@ -85,7 +85,7 @@ def _is_source_format(image: ImageRow | None, suffix: str) -> bool:
     )
 
 
-def writable_format(path: Path) -> str:
+def writable_format(path: PurePath) -> str:
     """Pillow's name of the format of a suffix, PNG for none. Raises ConfigError."""
     suffix = path.suffix.lower() or ".png"
     format_name = Image.registered_extensions().get(suffix, "")

@@ -13,7 +13,7 @@ from glassplate.pipelines.archive.deliver import deliver
 from glassplate.pipelines.archive.reader import Archive
 
 _MAX_STEM_BYTES = 200
-_STORED = "(status IN ('encoded', 'kept') OR reason = 'duplicate')"
+STORED = "(status IN ('encoded', 'kept') OR reason = 'duplicate')"
 
 
 @dataclass(frozen=True)
@@ -41,7 +41,7 @@ def extract(
     One picture that cannot be given back does not stop the others. Raises ConfigError.
     """
     root = Path(directory).resolve()
-    condition = f"({where}\n) AND {_STORED}" if where else _STORED
+    condition = f"({where}\n) AND {STORED}" if where else STORED
     result = Extracted([], [])
     for row in archive.where(condition, columns=["name", "image_id"]).to_pylist():
         name, image_id = row["name"], row["image_id"]
@@ -59,19 +59,32 @@ def free_path(root: Path, name: str, suffix: str) -> Path:
     Parent references, drive letters, backslashes and control characters are taken out; a second
     file of a name gets -1, -2, ... Raises ConfigError if a link leads out of the root.
     """
-    parts = [_safe(part) for part in name.split("/")]
-    folder = root.joinpath(*[part for part in parts[:-1] if part])
-    stem = _cut(_safe(PurePosixPath(parts[-1]).stem) or "picture")
+    folder, _, stem = f"{root}/{safe_name(name)}".rpartition("/")
     candidates = (f"{stem}-{n}{suffix}" if n else f"{stem}{suffix}" for n in itertools.count())
-    path = next(folder / c for c in candidates if not os.path.lexists(folder / c))
+    path = next(Path(folder, c) for c in candidates if not os.path.lexists(Path(folder, c)))
     if not path.resolve().is_relative_to(root):
         raise ConfigError("would be written outside of the directory", "Choose another.", name)
     return path
 
 
+def safe_name(name: str) -> str:
+    """A relative path without suffix for a name from data, that leads out of no folder.
+
+    Parent references, drive letters, backslashes and control characters are taken out.
+    """
+    *folders, last = name.split("/")
+    stem = _cut(_safe(PurePosixPath(_safe(last)).stem) or "picture")
+    return "/".join([*filter(None, map(_safe, folders)), stem])
+
+
 def _suffix(archive: Archive, image_id: str, name: str) -> str:
     image = archive.stored(image_id).image
-    return _safe(PurePosixPath(name).suffix) if image and image.bit_exact else ".png"
+    return suffix_of(name, bit_exact=bool(image and image.bit_exact))
+
+
+def suffix_of(name: str, *, bit_exact: bool) -> str:
+    """That of the source for a picture that comes back as its file, else '.png'."""
+    return _safe(PurePosixPath(name).suffix) if bit_exact else ".png"
 
 
 def _safe(part: str) -> str:

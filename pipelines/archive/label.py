@@ -5,6 +5,7 @@ IPTC's `DigitalSourceType` says it to other programs; our own properties say how
 
 from __future__ import annotations
 
+import codecs
 import logging
 from collections.abc import Mapping
 from typing import Any
@@ -56,7 +57,8 @@ def _parse(xmp: bytes | None) -> tuple[minidom.Document, minidom.Element] | None
     if not xmp:
         return None
     try:
-        document = minidom.parseString(xmp.strip(b"\0 \t\r\n"))
+        is_wide = xmp.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
+        document = minidom.parseString(xmp if is_wide else xmp.strip(b"\0 \t\r\n"))
     except (ExpatError, ValueError, LookupError) as error:
         logger.warning("the picture's XMP is damaged (%s), and is left out", error)
         return None

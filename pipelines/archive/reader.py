@@ -149,7 +149,7 @@ class Archive:
 
         stored = self.stored(key)
         row = self._read(stored)
-        refiner = self._refiner(self._codec(stored, row), options)
+        refiner = self.refiner(self._codec(stored, row).spec.fingerprint, options)
         try:
             header = unpack(row.bitstream).header
             check_region(region, (header.width, header.height), stored.label)
@@ -250,12 +250,13 @@ class Archive:
             self._codecs[fingerprint] = codec
         return self._codecs[fingerprint]
 
-    def _refiner(self, codec: Codec | FileCodec, options: RefineOptions) -> Refiner:
+    def refiner(self, fingerprint: str, options: RefineOptions) -> Refiner:
+        """The refiner of a codec's pictures. Raises ConfigError, WeightsError."""
         from glassplate.codecs.refine.refiner import Refiner  # torch, which most never need
 
-        key = (codec.spec.fingerprint, options)
+        key = (fingerprint, options)
         if key not in self._refiners:
-            self._refiners[key] = Refiner(codec, options, self._device)
+            self._refiners[key] = Refiner(self._load_codec(fingerprint), options, self._device)
         return self._refiners[key]
 
     def _dataset(self, table: str) -> ds.Dataset:

@@ -1,0 +1,174 @@
+"""Many pictures out of an archive, by a Beam job: plan, retrieve, ledger.
+
+    OUT/<name>...                  the pictures, under the names that they had
+    OUT/_retrieve/plan.json        what is to be done; never changed
+    OUT/_retrieve/<shard>.json     marks: the rows of a shard that is done
+    OUT/_retrieve/ledger.parquet   one row for every picture, written at the end
+
+A run that dies is continued by the next one: what has a mark is not done again.
+"""
+
+from __future__ import annotations
+
+import io
+import time
+from dataclasses import dataclass
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from glassplate.pipelines.archive import Store
+from glassplate.pipelines.engine import run_shards
+from glassplate.pipelines.errors import LedgerError
+from glassplate.pipelines.progress import Progress, ProgressCallback, reporting
+from glassplate.pipelines.retrieve_plan import (
+    FOLDER,
+    RetrieveConfig,
+    RetrievePlan,
+    RetrieveShard,
+    plan_retrieve,
+)
+from glassplate.pipelines.retrieve_shard import (
+    Mark,
+    RetrieveRow,
+    RetrieveShards,
+    mark_path,
+    opened,
+)
+
+LEDGER = f"{FOLDER}/ledger.parquet"
+_PLAN_LINES = f"{FOLDER}/plan.jsonl"
+
+
+@dataclass(frozen=True)
+class RetrieveLedger:
+    """Counts of a retrieval: pictures = plain + refined + failed."""
+
+    pictures: int
+    plain: int
+    refined: int
+    failed: int
+    bytes: int
+
+
+@dataclass(frozen=True)
+class RetrieveResult:
+    """What a retrieval did; rows in the order of the plan."""
+
+    plan: RetrievePlan
+    ledger: RetrieveLedger
+    rows: list[RetrieveRow]
+    seconds: float
+
+
+def retrieve(config: RetrieveConfig, progress: ProgressCallback | None = None) -> RetrieveResult:
+    """Plan, or find the plan of an earlier run; do what is left of it; write the ledger.
+
+    A picture that cannot be given back is a row of the ledger, not an error. Raises what
+    `plan_retrieve` raises, WorkerError, MissingExtraError.
+    """
+    started = time.monotonic()
+    plan = plan_retrieve(config)
+    run_retrieve(config, plan, progress)
+    rows = finish_retrieve(config, plan)
+    return RetrieveResult(plan, count(rows), rows, time.monotonic() - started)
+
+
+def run_retrieve(
+    config: RetrieveConfig, plan: RetrievePlan, progress: ProgressCallback | None = None
+) -> None:
+    """Run the Beam job over the shards that have no mark yet. Raises WorkerError."""
+    store = Store(config.out)
+    done = set(store.list(FOLDER))
+    pending = [shard for shard in plan.shards if f"{shard.key}.json" not in done]
+    if not pending:
+        return
+    lines = [shard.model_dump_json() for shard in pending]
+    try:
+        with reporting(lambda: _Watcher(store, plan), progress):
+            run_shards(
+                config,
+                lines,
+                store,
+                _PLAN_LINES,
+                lambda config: RetrieveShards(config, _PLAN_LINES),
+                lambda: _Watcher(store, plan),
+            )
+    finally:
+        opened.cache_clear()
+        store.delete(_PLAN_LINES)
+
+
+def finish_retrieve(config: RetrieveConfig, plan: RetrievePlan) -> list[RetrieveRow]:
+    """Read all marks, check that each picture has its row, write the ledger. Raises LedgerError."""
+    store = Store(config.out)
+    rows = [row for shard in plan.shards for row in _read_mark(store, shard).rows]
+    planned = [(item.image_id, item.file) for shard in plan.shards for item in shard.items]
+    if [(row.image_id, row.file) for row in rows] != planned:
+        raise LedgerError("the rows are not those that were planned", subject=config.out)
+    sink = io.BytesIO()
+    pq.write_table(pa.Table.from_pylist([row.model_dump() for row in rows], SCHEMA), sink)
+    store.write(LEDGER, sink.getvalue())
+    return rows
+
+
+SCHEMA = pa.schema(
+    [
+        ("image_id", pa.string()),
+        ("name", pa.string()),
+        ("file", pa.string()),
+        ("status", pa.string()),
+        ("bytes", pa.int64()),
+        ("source_bytes", pa.int64()),
+        ("seed", pa.uint64()),
+        ("mean_detail", pa.float32()),
+        ("error_code", pa.string()),
+        ("error_message", pa.string()),
+    ]
+)
+"""Of the ledger; see `RetrieveRow`."""
+
+
+def count(rows: list[RetrieveRow]) -> RetrieveLedger:
+    """The counts of a ledger."""
+    of = {status: sum(row.status == status for row in rows) for status in _STATUSES}
+    return RetrieveLedger(pictures=len(rows), bytes=sum(row.bytes for row in rows), **of)
+
+
+_STATUSES = ("plain", "refined", "failed")
+
+
+def _read_mark(store: Store, shard: RetrieveShard) -> Mark:
+    return Mark.model_validate_json(store.read(mark_path(shard.key)))
+
+
+class _Watcher:
+    """Adds up the marks of a plan's shards; each is read once."""
+
+    def __init__(self, store: Store, plan: RetrievePlan) -> None:
+        self.store, self.plan = store, plan
+        self.pending = {f"{shard.key}.json": shard for shard in plan.shards}
+        self.rows: list[RetrieveRow] = []
+        self.started = time.monotonic()
+        self._read_marks()
+        self.resumed = count(self.rows)
+        self.resumed_bytes = sum(row.source_bytes for row in self.rows)
+
+    def look(self) -> Progress:
+        """How far the retrieval is now."""
+        self._read_marks()
+        ledger = count(self.rows)
+        return Progress(
+            done=ledger.pictures,
+            total=self.plan.pictures,
+            failed=ledger.failed,
+            source_bytes=sum(row.source_bytes for row in self.rows),
+            stored_bytes=ledger.bytes,
+            seconds=time.monotonic() - self.started,
+            resumed=self.resumed.pictures,
+            resumed_bytes=self.resumed_bytes,
+        )
+
+    def _read_marks(self) -> None:
+        for name in self.pending.keys() & set(self.store.list(FOLDER)):
+            self.rows += _read_mark(self.store, self.pending.pop(name)).rows
