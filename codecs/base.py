@@ -112,7 +112,7 @@ class Latent:
     """One picture's latent, as it is stored for those who work on latents.
 
     values: (C, h, w); bfloat16 as its bits, uint16.
-    dtype: int8, float16 or bfloat16.
+    dtype: As numpy names it, or bfloat16.
     scale: (C,) by which integers are multiplied.
     scaling_factor, shift_factor: The network's own latent is value / scaling_factor + shift_factor,
         as diffusers names them; None where the two are the same.

@@ -155,4 +155,4 @@ def _psnr(pictures: list[Pixels], decoded: list[Pixels]) -> float:
 
 
 def _area(picture: Pixels) -> int:
-    return picture.shape[0] * picture.shape[1]
+    return int(picture.shape[0] * picture.shape[1])
