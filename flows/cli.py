@@ -22,6 +22,7 @@ from glassplate.flows import (
     cli_query,
     cli_report,
     cli_restore,
+    cli_retrieve,
     cli_study,
     cli_train,
 )
@@ -92,6 +93,7 @@ app.command()(cli_query.query)
 app.command()(cli_query.info)
 app.command()(cli_restore.get)
 app.command()(cli_restore.extract)
+app.command()(cli_retrieve.retrieve)
 app.command()(cli_restore.verify)
 app.command()(cli_compact.compact)
 app.command()(cli_query.stats)

@@ -45,7 +45,7 @@ PROGRESS_INTERVAL = 5.0
 """Seconds between updates of the progress artifact."""
 
 
-def _worth_retrying(_task: Task[..., Any], _run: TaskRun, state: State[Any]) -> bool:
+def worth_retrying(_task: Task[..., Any], _run: TaskRun, state: State[Any]) -> bool:
     """A worker that died or a file system that hung may do better; a wrong option never does."""
     error = state.result(raise_on_failure=False)
     return isinstance(error, OSError | ArchiveError) and not isinstance(error, CommitConflictError)
@@ -100,10 +100,10 @@ def compress_archive(
         plugins=plugins or [],
     )
     run_plan = plan(config)
-    encode(_unvisited(run_plan))
-    staged = verify(_unvisited(run_plan))
+    encode(unvisited(run_plan))
+    staged = verify(unvisited(run_plan))
     ledger = stages.run_ledger(run_plan, staged)
-    snapshot = commit(_unvisited(run_plan), _unvisited(staged))
+    snapshot = commit(unvisited(run_plan), unvisited(staged))
     report(config.archive, ledger, snapshot.number if snapshot else None)
     return ledger
 
@@ -132,7 +132,7 @@ def plan(config: CompressConfig) -> RunPlan:
     return run_plan
 
 
-@task(cache_policy=NO_CACHE, retries=2, retry_delay_seconds=10, retry_condition_fn=_worth_retrying)
+@task(cache_policy=NO_CACHE, retries=2, retry_delay_seconds=10, retry_condition_fn=worth_retrying)
 def encode(run_plan: RunPlan) -> None:
     """Run the Beam job; shards that are staged already are not done again."""
     if run_plan.shards:
@@ -145,7 +145,7 @@ def verify(run_plan: RunPlan) -> list[StagedShard]:
     return stages.verify_run(run_plan)
 
 
-@task(cache_policy=NO_CACHE, retries=2, retry_delay_seconds=10, retry_condition_fn=_worth_retrying)
+@task(cache_policy=NO_CACHE, retries=2, retry_delay_seconds=10, retry_condition_fn=worth_retrying)
 def commit(run_plan: RunPlan, staged: list[StagedShard]) -> Snapshot | None:
     """Publish and commit the next snapshot; nothing if there is nothing new."""
     return stages.commit_plan(run_plan, staged)
@@ -166,7 +166,7 @@ def report(archive: str, ledger: Ledger, snapshot: int | None) -> None:
         create_link_artifact(link=link, link_text="Report", key="compress-report")
 
 
-def _unvisited(value: T) -> T:
+def unvisited(value: T) -> T:
     """A task's argument that Prefect passes on without walking through it in search of futures."""
     return cast(T, quote(value))
 

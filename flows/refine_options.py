@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -11,6 +12,7 @@ from glassplate.flows.options import validated
 
 if TYPE_CHECKING:
     from glassplate.codecs.refine.options import RefineOptions
+    from glassplate.pipelines.retrieve_plan import RetrieveConfig
 
 RefineOption = Annotated[
     str,
@@ -63,6 +65,26 @@ def refine_options(
         return None
     fields = {"kind": kind, "sampler": sampler, "steps": steps, "strength": strength}
     return validated(RefineOptions, {**fields, "seed": seed, "weights": weights}, _OPTIONS)
+
+
+def retrieve_config(
+    *,
+    refine: str,
+    sampler: str | None,
+    steps: int | None,
+    strength: float,
+    seed: int,
+    refiner_weights: str | Path | None,
+    runner: str,
+    runner_options: Mapping[str, Any],
+    **fields: Any,
+) -> RetrieveConfig:
+    """The options of a retrieval. Raises ConfigError naming the option."""
+    from glassplate.pipelines.retrieve_plan import RetrieveConfig
+
+    options = refine_options(refine, sampler, steps, strength, seed, refiner_weights)
+    where = {**runner_options, "name": runner}
+    return validated(RetrieveConfig, {"refine": options, "runner": where, **fields}, {"out": "OUT"})
 
 
 _OPTIONS = {"kind": "--refine", "weights": "--refiner-weights", "": "--sampler / --steps"}

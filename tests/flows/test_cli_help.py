@@ -21,7 +21,8 @@ from glassplate.pipelines.errors import (
     TooManyFailuresError,
 )
 
-COMMANDS = ["compress", "plan", "list", "query", "info", "get", "extract", "verify", "compact"]
+COMMANDS = ["compress", "plan", "list", "query", "info", "get", "extract", "retrieve", "verify"]
+COMMANDS += ["compact"]
 COMMANDS += ["stats", "codecs", "runners", "report", "evaluate", "demo"]
 COMMANDS += ["similar", "export", "sample", "interpolate"]
 Run = Callable[..., Any]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import json
 from collections.abc import Callable
 from pathlib import Path
@@ -10,11 +11,16 @@ from typing import Any
 import numpy as np
 import pytest
 from PIL import Image
-from thin_refiner import write_codec, write_refiner
+from thin_refiner import THIN_REFINER, write_codec, write_refiner
 
 from glassplate.codecs import Pixels, Target
+from glassplate.codecs.refine.network import SIZES
 from glassplate.codecs.refine.options import RefineOptions
+from glassplate.flows.cli_retrieve import retrieve
+from glassplate.flows.cli_train import train_refiner
 from glassplate.flows.exit_codes import ExitCode
+from glassplate.flows.retrieve import retrieve_images
+from glassplate.flows.train_refiner import train_refiner as train_refiner_flow
 from glassplate.pipelines import open_archive
 from glassplate.pipelines.archive.label import SOURCE_TYPE
 from glassplate.pipelines.config import CompressConfig
@@ -116,3 +122,57 @@ def test_an_exact_picture_has_no_refiner(folder: Path, tmp_path: Path, glassplat
     )  # fmt: skip
     assert done.code == ExitCode.USAGE
     assert "has no refiner" in done.err
+
+
+@pytest.mark.parametrize(
+    ("command", "flow"), [(retrieve, retrieve_images), (train_refiner, train_refiner_flow)]
+)
+def test_command_and_flow_have_the_same_parameters(command: Any, flow: Any) -> None:
+    plural = {"runner_option": "runner_options"}
+    terminal = {"context", "no_progress", "as_json"}
+    of = [inspect.signature(function).parameters for function in (command, flow.fn)]
+    one, other = ({plural.get(n, n): p.default for n, p in each.items()} for each in of)
+    assert {name: value for name, value in one.items() if name not in terminal} == other
+
+
+def test_retrieve(folder: Path, tmp_path: Path, glassplate: Run) -> None:
+    command = ("retrieve", folder / "archive", tmp_path / "out", "--refine", "flow")
+    command += ("--refiner-weights", folder, "--device", "cpu", "--steps", 1)
+    done = glassplate(*command)
+    assert done.code == 0, done.err
+    assert "retrieving: 3/3" in done.err
+    record = json.loads(glassplate(*command, "--json").out)
+    assert (record["pictures"], record["refined"], record["plain"]) == (3, 2, 1)
+    assert glassplate(*command, "--seed", 5).code == ExitCode.USAGE
+    assert len(list((tmp_path / "out").glob("*.*"))) == 3
+
+
+@pytest.mark.slow
+def test_the_flow_leaves_the_same_files(folder: Path, tmp_path: Path, glassplate: Run) -> None:
+    where = "name like '%.png'"
+    assert glassplate("retrieve", folder / "archive", tmp_path / "a", "--where", where).code == 0
+    ledger = retrieve_images(str(folder / "archive"), str(tmp_path / "b"), where)
+    assert (ledger.pictures, ledger.failed) == (2, 0)
+    names = [path.name for path in (tmp_path / "a").glob("*.png")]
+    assert len(names) == 2
+    for name in names:
+        assert (tmp_path / "a" / name).read_bytes() == (tmp_path / "b" / name).read_bytes()
+
+
+@pytest.mark.slow
+def test_train_refiner(
+    folder: Path, tmp_path: Path, photo: Pixels, glassplate: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(SIZES, "thin", THIN_REFINER)
+    (tmp_path / "photos").mkdir()
+    Image.fromarray(photo[:256, :256]).save(tmp_path / "photos" / "one.png")
+    command = ("train", "refiner", "--data", tmp_path / "photos", "--out", tmp_path)
+    command += ("--codec-weights", folder, "--steps", 1, "--device", "cpu", "--batch", 2)
+    done = glassplate(*command, "--size", "thin", "--crop", 64)
+    assert done.code == 0, done.err
+    assert "refined psnr 10" in done.err
+    assert "--refiner-weights" in done.err
+    assert (tmp_path / "refiner-flow.md").exists()
+    wrong = glassplate(*command, "--kind", "magic")
+    assert wrong.code == ExitCode.USAGE
+    assert "--kind" in wrong.err
