@@ -57,9 +57,10 @@ def test_wheel_round_trip(scratch: Path, tmp_path: Path, small_photo: np.ndarray
     (tmp_path / "photos").mkdir()
     Image.fromarray(small_photo).save(tmp_path / "photos" / "one.png")
     Image.fromarray(small_photo[:, ::-1].copy()).save(tmp_path / "photos" / "two.png")
-    run(scratch, tmp_path, "compress", "photos", "archive", "--workers", "2", "--quality", "100")
+    run(scratch, tmp_path, "compress", "photos", "archive", "--workers", "2")
     run(scratch, tmp_path, "get", "archive", "one.png", "-o", "back.png")
     run(scratch, tmp_path, "report", "archive", "-o", "report.html")
+    assert '"codec": "hyperprior"' in run(scratch, tmp_path, "query", "archive", "--json")
     with Image.open(tmp_path / "back.png") as back:
-        np.testing.assert_array_equal(np.array(back), small_photo)
+        assert np.abs(np.array(back).astype(int) - small_photo).mean() < 5
     assert "<html" in (tmp_path / "report.html").read_text()
