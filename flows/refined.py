@@ -27,9 +27,9 @@ def refined(
     shown: bool,
 ) -> RefinedPicture:
     """Refine a picture and write it. Raises as `Archive.refine` and `deliver.save`."""
-    from glassplate.pipelines.archive.deliver import save, writable_format
+    from glassplate.pipelines.archive.deliver import check_labelled, save
 
-    writable_format(path)  # before the work, not after it
+    check_labelled(path)  # before the work, not after it
     started = time.monotonic()
 
     with live_count(output.stderr, "refining windows", shown=shown) as show:

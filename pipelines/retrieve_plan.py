@@ -17,7 +17,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from glassplate.codecs.errors import ConfigError
 from glassplate.codecs.refine.options import RefineOptions
 from glassplate.pipelines.archive import Archive, Store, open_archive
-from glassplate.pipelines.archive.deliver import writable_format
+from glassplate.pipelines.archive.deliver import check_labelled, writable_format
 from glassplate.pipelines.archive.extract import STORED, safe_name, suffix_of
 from glassplate.pipelines.config import JobConfig
 from glassplate.pipelines.errors import NotFoundError
@@ -108,7 +108,8 @@ def plan_retrieve(config: RetrieveConfig) -> RetrievePlan:
     nothing is selected; ArchiveError.
     """
     if config.format:
-        writable_format(PurePosixPath(f"a.{config.format.lstrip('.')}"))
+        check = check_labelled if config.refine else writable_format
+        check(PurePosixPath(f"a.{config.format.lstrip('.')}"))
     archive = open_archive(config.archive, device=config.device)
     fingerprint = config.fingerprint(archive.store.root)
     store = Store(config.out)

@@ -21,6 +21,7 @@ from glassplate.pipelines.segments import jpeg_segment, photoshop, texts
 _JPEG_BLOCK = 65533
 _TIFF_XMP, _TIFF_PHOTOSHOP = 700, 34377
 _SAFE_CHUNKS = ("cHRM", "cICP", "gAMA", "iTXt", "sRGB", "tEXt", "tIME", "zTXt")
+_WITH_XMP = ("AVIF", "JPEG", "PNG", "TIFF", "WEBP")
 _OPAQUE = {"LA": "L", "RGBA": "RGB"}
 _OPTIONS: dict[str, dict[str, Any]] = {
     "AVIF": {"quality": 90},
@@ -94,6 +95,16 @@ def writable_format(path: PurePath) -> str:
             f"cannot write {suffix} files", "Use .png, .jpg, .webp, .avif or .tiff.", str(path)
         )
     return format_name
+
+
+def check_labelled(path: PurePath) -> None:
+    """Raises ConfigError for a suffix whose format has no place for the label of refinement."""
+    if writable_format(path) not in _WITH_XMP:
+        raise ConfigError(
+            f"{path.suffix} files cannot say that they were refined",
+            "Use .png, .jpg, .webp, .avif or .tiff.",
+            str(path),
+        )
 
 
 def _metadata(

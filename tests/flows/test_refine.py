@@ -56,7 +56,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory, photo: Pixels) -> Path:
     return root
 
 
-@pytest.mark.parametrize("suffix", [".png", ".jpg", ".webp"])
+@pytest.mark.parametrize("suffix", [".png", ".jpg", ".webp", ".tiff"])
 def test_a_refined_file_says_so(folder: Path, tmp_path: Path, suffix: str, glassplate: Run) -> None:
     out, heat = tmp_path / f"two{suffix}", tmp_path / "heat.png"
     done = glassplate(
@@ -103,6 +103,7 @@ def test_strength_zero_is_the_plain_picture(folder: Path) -> None:
         (["--refine", "flow", "--original"], "--original"),
         (["--detail-map", "heat.png"], "--detail-map"),
         (["--refine", "flow", "-o", "out.xyz"], "cannot write .xyz"),
+        (["--refine", "flow", "-o", "out.bmp"], "cannot say that they were refined"),
     ],
 )
 def test_bad_options_are_refused_before_any_work(
