@@ -79,7 +79,7 @@ def in_a_process(task: Callable[..., None], *arguments: Any, times: int = 2) -> 
     process.start()
     seconds, peak_mib = receiver.recv()
     process.join()
-    return {"seconds": round(seconds, 3), "peak_mib": peak_mib}
+    return {"seconds": round(seconds, 5), "peak_mib": peak_mib}
 
 
 def _report(sender: Any, task: Callable[..., None], arguments: tuple[Any, ...], times: int) -> None:
