@@ -24,7 +24,8 @@ from glassplate.pipelines.errors import NotFoundError
 
 FOLDER = "_retrieve"
 PLAN = f"{FOLDER}/plan.json"
-SHARD_PICTURES = 32
+SHARDS_WANTED = 64
+MAX_SHARD_PICTURES = 32
 
 
 class RetrieveConfig(JobConfig):
@@ -198,7 +199,8 @@ def _free(stem: str, suffix: str, taken: set[str]) -> str:
 
 
 def _shards(items: Sequence[Item], seed: str) -> Iterator[RetrieveShard]:
-    for start in range(0, len(items), SHARD_PICTURES):
-        part = tuple(items[start : start + SHARD_PICTURES])
+    size = min(max(len(items) // SHARDS_WANTED, 1), MAX_SHARD_PICTURES)
+    for start in range(0, len(items), size):
+        part = tuple(items[start : start + size])
         named = json.dumps([(item.image_id, item.file) for item in part])
         yield RetrieveShard(key=hashlib.sha256((seed + named).encode()).hexdigest(), items=part)

@@ -203,6 +203,31 @@ def test_a_training_run_leaves_weights_and_its_rate_distortion_and_is_continued(
     assert data["train-progress"] == 100
 
 
+def test_a_retrieval_leaves_files_and_its_ledger(
+    server: Server, archive: Path, tmp_path: Path
+) -> None:
+    out = tmp_path / "out"
+    done = server.run("retrieve-images/retrieve-images", archive=archive, out=out, workers=1)
+    assert done.returncode == 0, done.stdout + done.stderr
+    names = {path.relative_to(out).as_posix() for path in out.rglob("*.png")}
+    assert names == {"alpha.png", "holiday/beach.png", "town [1].png"}
+    artifacts = server.ask("/artifacts/filter", {})
+    (ledger,) = next(json.loads(a["data"]) for a in artifacts if a["key"] == "retrieve-ledger")
+    assert (ledger["pictures"], ledger["plain"], ledger["failed"]) == (3, 3, 0)
+    again = server.run("retrieve-images/retrieve-images", archive=archive, out=out, format="xyz")
+    assert again.returncode == 1
+
+
+def test_a_refiner_is_trained(server: Server, photo: Pixels, tmp_path: Path) -> None:
+    photos, out = tmp_path / "photos", tmp_path / "refiners"
+    photos.mkdir()
+    Image.fromarray(photo[:256, :256]).save(photos / "one.png")
+    options = {"data": photos, "out": out, "batch": 2, "crop": 64, "steps": 1}
+    done = server.run("train-refiner/train-refiner", **options)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert (out / "refiner-flow.safetensors").exists()
+
+
 def test_a_run_that_the_gate_stops_exits_with_1(
     server: Server, collection: Path, tmp_path: Path
 ) -> None:

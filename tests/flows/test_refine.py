@@ -149,18 +149,6 @@ def test_retrieve(folder: Path, tmp_path: Path, glassplate: Run) -> None:
 
 
 @pytest.mark.slow
-def test_the_flow_leaves_the_same_files(folder: Path, tmp_path: Path, glassplate: Run) -> None:
-    where = "name like '%.png'"
-    assert glassplate("retrieve", folder / "archive", tmp_path / "a", "--where", where).code == 0
-    ledger = retrieve_images(str(folder / "archive"), str(tmp_path / "b"), where)
-    assert (ledger.pictures, ledger.failed) == (2, 0)
-    names = [path.name for path in (tmp_path / "a").glob("*.png")]
-    assert len(names) == 2
-    for name in names:
-        assert (tmp_path / "a" / name).read_bytes() == (tmp_path / "b" / name).read_bytes()
-
-
-@pytest.mark.slow
 def test_train_refiner(
     folder: Path, tmp_path: Path, photo: Pixels, glassplate: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import json
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -14,7 +14,7 @@ from thin_refiner import write_codec, write_refiner
 from glassplate.codecs import Pixels, Target
 from glassplate.codecs.errors import ConfigError, WeightsError
 from glassplate.codecs.refine.options import RefineOptions
-from glassplate.pipelines import open_archive, retrieve_plan
+from glassplate.pipelines import open_archive
 from glassplate.pipelines.archive import Store
 from glassplate.pipelines.archive.label import SOURCE_TYPE
 from glassplate.pipelines.config import CompressConfig
@@ -85,10 +85,7 @@ def test_refined_pictures_among_exact_ones(folder: Path, tmp_path: Path) -> None
         assert (SOURCE_TYPE.encode() in data) == refined
 
 
-def test_an_interrupted_retrieval_is_continued(
-    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(retrieve_plan, "SHARD_PICTURES", 1)
+def test_an_interrupted_retrieval_is_continued(folder: Path, tmp_path: Path) -> None:
     options = config(folder, tmp_path / "out")
     whole = retrieve(options)
     store = Store(options.out)
@@ -107,11 +104,13 @@ def test_an_interrupted_retrieval_is_continued(
 
 
 def test_a_picture_that_cannot_be_given_back_is_a_row(folder: Path, tmp_path: Path) -> None:
-    result = retrieve(config(folder, tmp_path / "out", format="webp", where="name = 'bits.png'"))
-    assert result.ledger.failed + result.ledger.plain == 1
-    wide = retrieve(config(folder, tmp_path / "eps", format="ico", where="name = 'two.jpg'"))
-    assert json.loads((tmp_path / "eps" / "_retrieve" / "plan.json").read_text())
-    assert wide.ledger.pictures == 1
+    copy = shutil.copytree(folder / "archive", tmp_path / "archive")
+    for victim in copy.glob("bitstreams/*/*.parquet"):
+        victim.unlink()
+    result = retrieve(config(folder, tmp_path / "out", archive=str(copy)))
+    assert (result.ledger.pictures, result.ledger.failed) == (4, 4)
+    assert {row.error_code for row in result.rows} == {"shard-damaged"}
+    assert pq.read_table(tmp_path / "out" / LEDGER)["status"].to_pylist() == ["failed"] * 4
 
 
 def test_what_cannot_be_done_is_refused_before_any_work(folder: Path, tmp_path: Path) -> None:
