@@ -5,7 +5,6 @@ IPTC's `DigitalSourceType` says it to other programs; our own properties say how
 
 from __future__ import annotations
 
-import codecs
 import logging
 from collections.abc import Mapping
 from typing import Any
@@ -18,6 +17,7 @@ RDF = "http://www.w3.org/1999/02/22-rdf-syntax-ns#"
 XMLNS = "http://www.w3.org/2000/xmlns/"
 IPTC_EXT = "http://iptc.org/std/Iptc4xmpExt/2008-02-29/"
 OWN = "https://github.com/glassplate/glassplate/ns/refine/1.0/"
+UTF16_MARKS = (b"\xff\xfe", b"\xfe\xff")
 SOURCE_TYPE = "http://cv.iptc.org/newscodes/digitalsourcetype/compositeWithTrainedAlgorithmicMedia"
 _EMPTY = (
     '<?xpacket begin="\ufeff" id="W5M0MpCehiHzreSzNTczkc9d"?>'
@@ -57,7 +57,7 @@ def _parse(xmp: bytes | None) -> tuple[minidom.Document, minidom.Element] | None
     if not xmp:
         return None
     try:
-        is_wide = xmp.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
+        is_wide = xmp.startswith(UTF16_MARKS)
         document = minidom.parseString(xmp if is_wide else xmp.strip(b"\0 \t\r\n"))
     except (ExpatError, ValueError, LookupError) as error:
         logger.warning("the picture's XMP is damaged (%s), and is left out", error)
