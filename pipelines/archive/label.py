@@ -19,6 +19,7 @@ IPTC_EXT = "http://iptc.org/std/Iptc4xmpExt/2008-02-29/"
 OWN = "https://github.com/glassplate/glassplate/ns/refine/1.0/"
 UTF16_MARKS = (b"\xff\xfe", b"\xfe\xff")
 SOURCE_TYPE = "http://cv.iptc.org/newscodes/digitalsourcetype/compositeWithTrainedAlgorithmicMedia"
+_UTF16_MARKS = (b"\xff\xfe", b"\xfe\xff")
 _EMPTY = (
     '<?xpacket begin="\ufeff" id="W5M0MpCehiHzreSzNTczkc9d"?>'
     f'<x:xmpmeta xmlns:x="adobe:ns:meta/"><rdf:RDF xmlns:rdf="{RDF}"/></x:xmpmeta>'
