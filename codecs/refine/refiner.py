@@ -54,8 +54,9 @@ class Refined:
         """How much was invented: (H, W), mean difference over the colours, in 8-bit levels."""
         before, after = colour(self.plain), colour(self.pixels)
         difference = np.maximum(before, after) - np.minimum(before, after)
+        channels = before.shape[2]
         total: npt.NDArray[np.uint16] = difference.sum(2, dtype=np.uint16)
-        mean: npt.NDArray[np.uint8] = (total // before.shape[2]).astype(np.uint8)
+        mean: npt.NDArray[np.uint8] = ((total + channels // 2) // channels).astype(np.uint8)
         return mean
 
 

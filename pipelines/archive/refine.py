@@ -34,10 +34,9 @@ class RefinedPicture:
         """A heat map, PNG: black where nothing was invented. Raises OSError."""
         from matplotlib import colormaps
 
-        table = (colormaps["inferno"](np.linspace(0, 1, 256))[:, :3] * 255).round()
-        scaled = np.minimum(self.detail, FULL_SCALE) * (255 // FULL_SCALE)
-        image = Image.fromarray(scaled)
-        image.putpalette(table.astype(np.uint8).tobytes())
+        colours = colormaps["inferno"](np.arange(256) / FULL_SCALE, bytes=True)[:, :3]
+        image = Image.fromarray(self.detail)
+        image.putpalette(colours.tobytes())
         path.parent.mkdir(parents=True, exist_ok=True)
         image.save(path, "PNG")
 
