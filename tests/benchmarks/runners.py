@@ -100,7 +100,7 @@ def overhead(source: Path, folder: Path) -> dict[str, float]:
         with start(folder / f"{name}-overhead", 1) as runner:
             seconds = {}
             for shards in (FEW, FEW + 1, MANY):  # the first run warms up
-                plan = tiny_shards(source, folder / f"{name}-{shards}", runner, shards)
+                plan = tiny_shards(source, folder / f"tiny-{name}-{shards}", runner, shards)
                 seconds[shards] = timed(lambda p=plan: encode_run(p))  # type: ignore[misc]
             slopes[name] = (seconds[MANY] - seconds[FEW + 1]) / (MANY - FEW - 1)
     plan = tiny_shards(source, folder / "bare", {"name": "local"}, MANY)
