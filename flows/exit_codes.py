@@ -23,7 +23,7 @@ class ExitCode(IntEnum):
 
 MEANING = {
     ExitCode.OK: "done",
-    ExitCode.ERROR: "unexpected error",
+    ExitCode.ERROR: "a worker or the storage failed, or an unexpected error",
     ExitCode.USAGE: "usage: a bad option, source or archive",
     ExitCode.SOME_FAILED: "done and committed, but some inputs failed",
     ExitCode.GATE: "too many inputs failed; nothing was committed",
