@@ -12,7 +12,7 @@ from thin_refiner import THIN_REFINER
 from torch import Tensor
 
 from glassplate.codecs import Pixels, Target
-from glassplate.codecs.errors import ConfigError, StoppedError
+from glassplate.codecs.errors import ConfigError, StoppedError, WeightsError
 from glassplate.codecs.hyperprior.codec import HyperpriorCodec
 from glassplate.codecs.hyperprior.plain import decode_plain
 from glassplate.codecs.refine.gan import Gan, GanTask
@@ -89,7 +89,8 @@ def test_the_loss_starts_at_one_and_falls(
     torch.manual_seed(0)
     task = DenoisingTask(THIN_REFINER, codec.runtime.model, schedule, half=False)
     model = task.build(crops)
-    before = task.validate(model, crops)
+    with torch.no_grad():
+        before = task.validate(model, crops)
     assert 0.5 < before["validation_loss"] < 2  # targets have about unit variance
     assert 0 < before["plain_detail_10"] < 1
     optimizer = torch.optim.AdamW(model.parameters(), 3e-3)
@@ -97,7 +98,9 @@ def test_the_loss_starts_at_one_and_falls(
         optimizer.zero_grad()
         task.loss(model, crops, late=False).backward()  # type: ignore[no-untyped-call]
         optimizer.step()
-    assert task.validate(model, crops)["validation_loss"] < before["validation_loss"] - 0.02
+    with torch.no_grad():
+        after = task.validate(model, crops)
+    assert after["validation_loss"] < before["validation_loss"] - 0.02
 
 
 def test_both_players_of_a_gan_learn(codec: HyperpriorCodec, crops: Tensor) -> None:
@@ -136,3 +139,20 @@ def test_training_sees_what_a_decoder_gives(codec: HyperpriorCodec, photo: Pixel
     assert np.abs(pixels - plain.pixels).mean() < 3
     assert np.abs(condition.scales[0, 0].numpy() - plain.scales).mean() < 0.03
     torch.testing.assert_close(condition.plain + residual, 2 * x - 1)
+
+
+def test_trained_weights_can_be_tuned(
+    pictures: Path, tmp_path: Path, codec: HyperpriorCodec, weights: Path
+) -> None:
+    begun = config(pictures, tmp_path / "run", codec.weights_path, start=weights, steps=1)
+    tuned, start = load(train_refiner(begun)), load(weights / "refiner-flow.safetensors")
+    assert torch.equal(tuned.model.spread, start.model.spread)
+    assert tuned.sha256 != start.sha256
+    distance = tuned.model.net.tail.weight - start.model.net.tail.weight
+    assert 0 < distance.abs().max() < 0.01
+    elsewhere = begun.model_copy(update={"out": tmp_path / "other"})
+    for wrong, cause in (
+        ({"size": "small"}, "not weights of size"), ({"start": tmp_path}, "no such weights")
+    ):  # fmt: skip
+        with pytest.raises(WeightsError, match=cause):
+            train_refiner(elsewhere.model_copy(update=wrong))
