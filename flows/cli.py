@@ -29,7 +29,6 @@ from glassplate.flows import (
 from glassplate.flows.exit_codes import MEANING, ExitCode, exit_code_of
 from glassplate.flows.options import output_of
 from glassplate.flows.output import Output
-from glassplate.pipelines.storage import file_errors
 
 EPILOG = "\n\n".join(["Exit codes:", *(f"{code.value}: {text}" for code, text in MEANING.items())])
 
@@ -70,9 +69,15 @@ def _ending_well(ctx: Any) -> Iterator[None]:
         raise typer.Exit(ExitCode.INTERRUPTED) from error
     except BrokenPipeError:
         raise
-    except file_errors() as error:
+    except _file_errors() as error:
         output.failure("os-error", str(error))
         raise typer.Exit(ExitCode.ERROR) from error
+
+
+def _file_errors() -> tuple[type[Exception], ...]:
+    from glassplate.pipelines.storage import file_errors  # heavy, and not needed unless it fails
+
+    return file_errors()
 
 
 app = typer.Typer(
