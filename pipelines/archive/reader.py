@@ -13,9 +13,7 @@ from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
-import pyarrow.compute as pc
 import pyarrow.dataset as ds
-import pyarrow.fs as pafs
 from PIL import Image
 
 from glassplate.codecs import Codec, FileCodec, Region, codec_from_spec
@@ -24,11 +22,11 @@ from glassplate.codecs.bitstream import unpack
 from glassplate.codecs.errors import BitstreamError
 from glassplate.pipelines.archive import query
 from glassplate.pipelines.archive.locate import Locator, Stored
-from glassplate.pipelines.archive.manifest import FileEntry, Snapshot
+from glassplate.pipelines.archive.manifest import Snapshot
 from glassplate.pipelines.archive.models import fetch_weights, read_spec
 from glassplate.pipelines.archive.picture import as_image, check_region, from_file, from_pixels
 from glassplate.pipelines.archive.rows import read_bitstream
-from glassplate.pipelines.archive.schema import TABLES, BitstreamRow, ImageRow
+from glassplate.pipelines.archive.schema import BitstreamRow, ImageRow
 from glassplate.pipelines.archive.snapshots import (
     check_archive,
     current_snapshot,
@@ -36,7 +34,7 @@ from glassplate.pipelines.archive.snapshots import (
     read_snapshot,
 )
 from glassplate.pipelines.archive.store import Store
-from glassplate.pipelines.archive.sweep import run_of
+from glassplate.pipelines.archive.tables import open_table
 from glassplate.pipelines.errors import ArchiveError, NotFoundError
 
 if TYPE_CHECKING:
@@ -199,15 +197,15 @@ class Archive:
 
     def images(self) -> ds.Dataset:
         """The catalogue and ledger: one row for every source of every run."""
-        return self._dataset("images")
+        return open_table(self.store, self.manifest, "images")
 
     def bitstreams(self) -> ds.Dataset:
         """Bitstreams and metadata blocks by image id."""
-        return self._dataset("bitstreams")
+        return open_table(self.store, self.manifest, "bitstreams")
 
     def latents(self) -> ds.Dataset:
         """Latents and embeddings by image id."""
-        return self._dataset("latents")
+        return open_table(self.store, self.manifest, "latents")
 
     def where(
         self,
@@ -258,28 +256,6 @@ class Archive:
         if key not in self._refiners:
             self._refiners[key] = Refiner(self._load_codec(fingerprint), options, self._device)
         return self._refiners[key]
-
-    def _dataset(self, table: str) -> ds.Dataset:
-        """The files that the manifest names, none of them opened yet."""
-        checked = ds.ParquetFragmentScanOptions(page_checksum_verification=True)
-        parquet = ds.ParquetFileFormat(default_fragment_scan_options=checked)
-        files: list[FileEntry | None] = [getattr(s, table) for s in self.manifest.shards]
-        filesystem = (
-            pafs.LocalFileSystem()
-            if self.store.is_local
-            else pafs.PyFileSystem(pafs.FSSpecHandler(self.store.filesystem))
-        )
-        fragments = [
-            parquet.make_fragment(
-                self.store.path(file.path),
-                filesystem=filesystem,
-                partition_expression=pc.field("run") == run_of(file.path),
-            )
-            for file in files
-            if file
-        ]
-        schema = TABLES[table].append(pa.field("run", pa.string()))
-        return ds.FileSystemDataset(fragments, schema, parquet)
 
 
 def _numbered(store: Store, number: int) -> Snapshot:
