@@ -31,7 +31,7 @@ def cluster(request: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("PYTHONPATH", f"{root}:{root / 'tests' / 'support'}")
         folder = tmp_path_factory.mktemp("cluster") / request.param
-        with CLUSTERS[request.param](folder, stall_timeout=45) as running:
+        with CLUSTERS[request.param](folder, stall_timeout=30) as running:
             yield running
 
 
