@@ -77,7 +77,7 @@ class GanTask:
         """The sum of the players' losses, which share no parameter."""
         assert isinstance(model, Gan)
         condition, residual = self.denoising.pair(crops, random_quality(len(crops)))
-        real = residual / model.generator.spread_at(condition.quality)
+        real = residual / model.generator.spread_at(condition)
         fake = self._generate(model.generator, condition)
         judge = model.discriminator
         judge.requires_grad_(False)

@@ -174,8 +174,11 @@ class UNet(nn.Module):
 class ResidualModel(nn.Module):
     """The U-Net as a denoiser of residuals r = x - plain, whose standard deviation is known.
 
-    spread: (nodes,), root mean square error of the plain decode at evenly spaced qualities, in the
-        units of the pictures, [-1, 1].
+    The deviation is a function of place: large where the latent's scale is, for there detail was
+    rounded away.
+
+    spread: (nodes, 2) at evenly spaced qualities: its logarithm is the first number plus the second
+        times the scale; in the units of the pictures, [-1, 1].
     """
 
     spread: Tensor
@@ -183,14 +186,17 @@ class ResidualModel(nn.Module):
     def __init__(self, config: ModelConfig, nodes: int = 11) -> None:
         super().__init__()
         self.net = UNet(config)
-        self.register_buffer("spread", torch.full((nodes,), 0.1))
+        self.register_buffer("spread", torch.tensor([-2.0, 0.0]).repeat(nodes, 1))
 
-    def spread_at(self, quality: Tensor) -> Tensor:
-        """(N,) in [0, 1] -> (N, 1, 1, 1)."""
+    def spread_at(self, condition: Condition) -> Tensor:
+        """Standard deviation of the residual: (N, 1, H, W)."""
         last = len(self.spread) - 1
-        lower = (quality * last).long().clamp(max=last - 1)
-        found = torch.lerp(self.spread[lower], self.spread[lower + 1], quality * last - lower)
-        return found[:, None, None, None]
+        place = condition.quality * last
+        lower = place.long().clamp(max=last - 1)
+        law = torch.lerp(self.spread[lower], self.spread[lower + 1], (place - lower)[:, None])
+        offset, slope = law[:, :, None, None, None].unbind(1)
+        scales = F.interpolate(condition.scales, scale_factor=STRIDE, mode="bilinear")
+        return torch.exp(offset + slope * scales)
 
     def normalised(
         self, y: Tensor, signal: Tensor, noise: Tensor, condition: Condition, half: bool = False
@@ -199,11 +205,11 @@ class ResidualModel(nn.Module):
 
         Args:
             y: (N, 3, H, W) = signal * residual + noise * standard normal.
-            signal, noise: (N, 1, 1, 1).
+            signal, noise: (N, 1, 1, 1) or (N, 1, H, W).
         """
-        spread = self.spread_at(condition.quality)
+        spread = self.spread_at(condition)
         total = torch.sqrt((signal * spread) ** 2 + noise**2)
-        time = torch.atan2(noise, signal * spread)[:, 0, 0, 0] * (2 / math.pi)
+        time = torch.atan2(noise, signal * spread).mean((1, 2, 3)) * (2 / math.pi)
         found: Tensor = self.net(y / total, time, condition, half)
         return found
 
@@ -222,9 +228,9 @@ class ResidualModel(nn.Module):
     def gaussian(
         self, y: Tensor, signal: Tensor, noise: Tensor, condition: Condition
     ) -> tuple[Tensor, Tensor]:
-        """Mean, (N, 3, H, W), and standard deviation, (N, 1, 1, 1), of the residual given y, if
+        """Mean, (N, 3, H, W), and standard deviation, (N, 1, H, W), of the residual given y, if
         residuals were Gaussian with mean 0."""
-        spread = self.spread_at(condition.quality)
+        spread = self.spread_at(condition)
         total = (signal * spread) ** 2 + noise**2
         return signal * spread**2 / total * y, spread * noise / total.sqrt()
 

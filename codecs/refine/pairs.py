@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import torch
 from torch import Tensor
+from torch.nn import functional as F
 
 from glassplate.codecs.hyperprior.blocks import QUALITY_STEPS
 from glassplate.codecs.hyperprior.model import Hyperprior
 from glassplate.codecs.hyperprior.objective import estimate
 from glassplate.codecs.hyperprior.scale_net import SCALES
-from glassplate.codecs.refine.network import Condition
+from glassplate.codecs.refine.network import STRIDE, Condition
+
+TINY = 1e-8
+RIDGE = 1e-4
 
 
 def random_quality(count: int) -> Tensor:
@@ -38,9 +42,16 @@ def reconstruct(
 
 
 def measure_spread(codec: Hyperprior, crops: Tensor, nodes: int, half: bool) -> Tensor:
-    """Root mean square residual at evenly spaced qualities: (nodes,), in units of [-1, 1]."""
+    """How large residuals are, by quality and scale: (nodes, 2), as `ResidualModel` has it.
+
+    The slope by least squares over blocks of 16x16; the offset so that the whole energy is right.
+    """
     found = []
     for tenths in torch.linspace(0, QUALITY_STEPS, nodes).long():
-        _, residual = reconstruct(codec, crops, tenths.expand(len(crops)), half)
-        found.append(residual.square().mean().sqrt())
+        condition, residual = reconstruct(codec, crops, tenths.expand(len(crops)), half)
+        energy = F.avg_pool2d(residual.square().mean(1, keepdim=True), STRIDE) + TINY
+        centred = condition.scales - condition.scales.mean()
+        slope = (centred * energy.log() / 2).mean() / (centred.square().mean() + RIDGE)
+        shape = torch.exp(2 * slope * condition.scales).mean()
+        found.append(torch.stack([torch.log(energy.mean() / shape) / 2, slope]))
     return torch.stack(found)

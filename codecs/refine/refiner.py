@@ -170,8 +170,8 @@ class Refiner:
         half = self.device == "cuda"
 
         def denoise(y: Tensor, signal: float, level: Tensor | float) -> Tensor:
-            levels = torch.full((1, 1, 1, 1), signal, device=y.device), level * y.new_ones(1)
-            found: Tensor = self.model(y, levels[0], levels[1].reshape(1, 1, 1, 1), condition, half)
+            one = y.new_ones(1, 1, 1, 1)
+            found: Tensor = self.model(y, signal * one, level * one, condition, half)
             return found
 
         steps = self.options.steps
@@ -183,7 +183,7 @@ class Refiner:
             case "noise-flow":
                 return sample_flow(denoise, noise, 1.0, steps)
             case _:  # flow, and a GAN's only step
-                return sample_flow(denoise, noise, self.model.spread_at(condition.quality), steps)
+                return sample_flow(denoise, noise, self.model.spread_at(condition), steps)
 
 
 def _inside(cover: Region, region: Region | None) -> tuple[slice, slice]:

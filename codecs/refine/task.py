@@ -93,7 +93,7 @@ class DenoisingTask:
         time = time.clamp(max=LATEST).to(residual.device)[:, None, None, None]
         signal, level = schedule.levels(time)
         if self.schedule is None:
-            level = level * model.spread_at(condition.quality)
+            level = level * model.spread_at(condition)
         y = signal * residual + level * noise.to(residual.device)
         base, unit = model.gaussian(y, signal, level, condition)
         found = model.normalised(y, signal, level, condition, self.half)
@@ -105,7 +105,7 @@ class DenoisingTask:
             found: Tensor = model(y, torch.full_like(level, signal), level, condition, self.half)
             return found
 
-        source = model.spread_at(condition.quality)
+        source = model.spread_at(condition)
         residual = sample_flow(denoise, lambda _: noise, source, self.steps)
         return (condition.plain + residual).clamp(-1, 1)
 

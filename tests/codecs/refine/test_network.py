@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import pytest
 import torch
 from thin_refiner import THIN_REFINER
@@ -31,14 +33,25 @@ def disturbed() -> ResidualModel:
 
 def test_untrained_it_expects_what_a_gaussian_says() -> None:
     model = ResidualModel(THIN_REFINER)
-    model.spread.copy_(torch.linspace(0.4, 0.0, 11))
+    model.spread.copy_(torch.stack([torch.linspace(-1, -3, 11), torch.full((11,), 0.5)], 1))
+    known = condition(0.35)
+    known.scales[:] = 0.2
     y = torch.randn(2, 3, 32, 48)
-    found = model(y, *levels(0.6, 0.8), condition(0.3))
-    spread = 0.4 * 0.7
+    found = model(y, *levels(0.6, 0.8), known)
+    spread = math.exp(-1.7 + 0.5 * 0.2)
     torch.testing.assert_close(found, y * 0.6 * spread**2 / (0.36 * spread**2 + 0.64))
-    assert model.spread_at(torch.tensor([0.0, 0.25, 1.0])).flatten().tolist() == pytest.approx(
-        [0.4, 0.3, 0.0]
-    )
+
+
+def test_residuals_are_larger_where_the_scale_is() -> None:
+    model = ResidualModel(THIN_REFINER)
+    model.spread[:, 1] = 2.0
+    known = condition()
+    known.scales[:] = torch.tensor([[0.0, 0.0, 1.0], [0.0, 0.0, 1.0]])
+    spread = model.spread_at(known)
+    assert spread.shape == (2, 1, 32, 48)
+    assert spread[0, 0, 3, 3].item() == pytest.approx(math.exp(-2))
+    assert spread[0, 0, 30, 45].item() == pytest.approx(math.exp(0))
+    assert (spread.diff(dim=3) >= 0).all()
 
 
 def test_without_noise_the_residual_is_known() -> None:

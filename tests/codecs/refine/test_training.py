@@ -121,7 +121,7 @@ def test_both_players_of_a_gan_learn(codec: HyperpriorCodec, crops: Tensor) -> N
         task.loss(model, crops, late=False).backward()  # type: ignore[no-untyped-call]
         optimizer.step()
     condition, residual = denoising.pair(crops, torch.full((len(crops),), 200))
-    real = residual / model.generator.spread_at(condition.quality)
+    real = residual / model.generator.spread_at(condition)
     judge = model.discriminator
     assert judge(real, condition.plain).mean() > judge(0 * real, condition.plain).mean()
 
