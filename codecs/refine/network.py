@@ -177,8 +177,8 @@ class ResidualModel(nn.Module):
     The deviation is a function of place: large where the latent's scale is, for there detail was
     rounded away.
 
-    spread: (nodes, 2) at evenly spaced qualities: its logarithm is the first number plus the second
-        times the scale; in the units of the pictures, [-1, 1].
+    spread: (nodes, 3) at evenly spaced qualities: its logarithm is the first number plus the second
+        times the scale, in the units of the pictures, [-1, 1]; the third is the usual scale.
     """
 
     spread: Tensor
@@ -186,17 +186,30 @@ class ResidualModel(nn.Module):
     def __init__(self, config: ModelConfig, nodes: int = 11) -> None:
         super().__init__()
         self.net = UNet(config)
-        self.register_buffer("spread", torch.tensor([-2.0, 0.0]).repeat(nodes, 1))
+        self.register_buffer("spread", torch.tensor([-2.0, 0.0, 0.5]).repeat(nodes, 1))
 
     def spread_at(self, condition: Condition) -> Tensor:
         """Standard deviation of the residual: (N, 1, H, W)."""
-        last = len(self.spread) - 1
-        place = condition.quality * last
-        lower = place.long().clamp(max=last - 1)
-        law = torch.lerp(self.spread[lower], self.spread[lower + 1], (place - lower)[:, None])
-        offset, slope = law[:, :, None, None, None].unbind(1)
+        offset, slope, _ = self._law(condition.quality)
         scales = F.interpolate(condition.scales, scale_factor=STRIDE, mode="bilinear")
         return torch.exp(offset + slope * scales)
+
+    def _law(self, quality: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Offset, slope and usual scale, each (N, 1, 1, 1)."""
+        last = len(self.spread) - 1
+        lower = (quality * last).long().clamp(max=last - 1)
+        share = (quality * last - lower)[:, None]
+        law = torch.lerp(self.spread[lower], self.spread[lower + 1], share)
+        offset, slope, usual = law[:, :, None, None, None].unbind(1)
+        return offset, slope, usual
+
+    def _time(self, signal: Tensor, noise: Tensor, spread: Tensor, quality: Tensor) -> Tensor:
+        """(N,) from 0, clean, to 1, noise. The same in every window of a picture: noise that
+        follows the spread is as far everywhere; other noise is judged where the scale is usual."""
+        if noise.shape[-1] == 1:
+            offset, slope, usual = self._law(quality)
+            spread = torch.exp(offset + slope * usual)
+        return torch.atan2(noise, signal * spread)[:, 0, 0, 0] * (2 / math.pi)
 
     def normalised(
         self, y: Tensor, signal: Tensor, noise: Tensor, condition: Condition, half: bool = False
@@ -209,7 +222,7 @@ class ResidualModel(nn.Module):
         """
         spread = self.spread_at(condition)
         total = torch.sqrt((signal * spread) ** 2 + noise**2)
-        time = torch.atan2(noise, signal * spread).mean((1, 2, 3)) * (2 / math.pi)
+        time = self._time(signal, noise, spread, condition.quality)
         found: Tensor = self.net(y / total, time, condition, half)
         return found
 

@@ -42,7 +42,7 @@ def reconstruct(
 
 
 def measure_spread(codec: Hyperprior, crops: Tensor, nodes: int, half: bool) -> Tensor:
-    """How large residuals are, by quality and scale: (nodes, 2), as `ResidualModel` has it.
+    """How large residuals are, by quality and scale: (nodes, 3), as `ResidualModel` has it.
 
     The slope by least squares over blocks of 16x16; the offset so that the whole energy is right.
     """
@@ -53,5 +53,6 @@ def measure_spread(codec: Hyperprior, crops: Tensor, nodes: int, half: bool) -> 
         centred = condition.scales - condition.scales.mean()
         slope = (centred * energy.log() / 2).mean() / (centred.square().mean() + RIDGE)
         shape = torch.exp(2 * slope * condition.scales).mean()
-        found.append(torch.stack([torch.log(energy.mean() / shape) / 2, slope]))
+        offset = torch.log(energy.mean() / shape) / 2
+        found.append(torch.stack([offset, slope, condition.scales.mean()]))
     return torch.stack(found)

@@ -33,7 +33,7 @@ def disturbed() -> ResidualModel:
 
 def test_untrained_it_expects_what_a_gaussian_says() -> None:
     model = ResidualModel(THIN_REFINER)
-    model.spread.copy_(torch.stack([torch.linspace(-1, -3, 11), torch.full((11,), 0.5)], 1))
+    model.spread[:, 0], model.spread[:, 1] = torch.linspace(-1, -3, 11), 0.5
     known = condition(0.35)
     known.scales[:] = 0.2
     y = torch.randn(2, 3, 32, 48)

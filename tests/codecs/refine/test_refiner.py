@@ -15,7 +15,7 @@ from thin_refiner import write_refiner
 from glassplate.codecs import Pixels, Region, Target, get_codec
 from glassplate.codecs.errors import ConfigError, WeightsError
 from glassplate.codecs.hyperprior.codec import HyperpriorCodec
-from glassplate.codecs.refine.options import SAMPLERS, RefineOptions
+from glassplate.codecs.refine.options import SAMPLERS, Kind, RefineOptions
 from glassplate.codecs.refine.refiner import Refiner
 from glassplate.codecs.refine.tiled import Windows
 from glassplate.codecs.refine.weights import load
@@ -77,9 +77,12 @@ def test_a_region_is_a_part_of_the_whole(
     assert distance(part, expected) <= 2  # the codec's own regions are within 1 of the whole
 
 
-def test_tiles_leave_no_seams(codec: HyperpriorCodec, weights: Path, stream: bytes) -> None:
+@pytest.mark.parametrize("kind", ["flow", "diffusion"])
+def test_tiles_leave_no_seams(
+    codec: HyperpriorCodec, weights: Path, stream: bytes, kind: Kind
+) -> None:
     """Windows against the whole at once, also where windows meet."""
-    options = RefineOptions(kind="flow", weights=weights, steps=2)
+    options = RefineOptions(kind=kind, weights=weights, steps=2)
     whole = Refiner(codec, options, "cpu").refine(stream).pixels
     windows = partial(Windows, window=112, overlap=48)
     tiled = Refiner(codec, options, "cpu", windows).refine(stream).pixels
