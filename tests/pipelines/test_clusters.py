@@ -72,6 +72,8 @@ def test_same_archive(cluster: Cluster, source: Path, expected: Archive, tmp_pat
     assert digests(archive) == digests(expected)
     assert verify_archive(archive, decode=True).ok
     assert not list((tmp_path / "archive").glob("_staging/*"))
+    if cluster.runner["name"] == "portable":
+        assert cluster.log.read_text().count("Starting worker with command") == 2
 
 
 def test_only_what_is_new(cluster: Cluster, source: Path, tmp_path: Path) -> None:

@@ -28,6 +28,7 @@ class Cluster:
 
     runner: dict[str, Any]
     kill_worker: Callable[[int], None]
+    log: Path
 
 
 @contextmanager
@@ -107,7 +108,7 @@ def dask_cluster(folder: Path, workers: int = 2, **options: Any) -> Iterator[Clu
 
         with Client(address, timeout=START_UP) as client:
             client.wait_for_workers(workers, timeout=START_UP)
-        yield Cluster({"name": "dask", "address": address} | options, kill)
+        yield Cluster({"name": "dask", "address": address} | options, kill, log)
 
 
 @contextmanager
@@ -116,9 +117,9 @@ def portable_cluster(folder: Path, pools: int = 2, **options: Any) -> Iterator[C
     folder.mkdir()
     log, port = folder / "log", free_port()
     ports = [free_port() for _ in range(pools)]
-    service = [sys.executable, "-m", "apache_beam.runners.portability.local_job_service_main"]
+    service = [sys.executable, Path(__file__).with_name("job_service.py"), port]
     with ExitStack() as stack:
-        stack.enter_context(background([*service, "--port", port], log))
+        stack.enter_context(background(service, log))
         running = [stack.enter_context(ExitStack()) for _ in ports]
 
         def start(number: int) -> subprocess.Popen[bytes]:
@@ -141,7 +142,7 @@ def portable_cluster(folder: Path, pools: int = 2, **options: Any) -> Iterator[C
             "environment_config": address,
             "parallelism": pools,
         }
-        yield Cluster(runner | options, kill)
+        yield Cluster(runner | options, kill, log)
 
 
 @contextmanager
