@@ -121,6 +121,22 @@ def rate_figure(
     return Figure(name, caption, canvas)
 
 
+def quantisation_figure(
+    name: str, caption: str, curves: Mapping[str, Sequence[tuple[int, float, float]]]
+) -> Figure:
+    """PSNR over bits of each value: (bits, with, without quantisation); dotted is without."""
+    canvas, axes = _new("bits of each value of the latent", "PSNR dB", size=(6.4, 4.6))
+    for place, (label, curve) in enumerate(curves.items()):
+        bits, rounded, continuous = zip(*curve, strict=True)
+        colour = _CURVES[place % len(_CURVES)]
+        axes.plot(bits, rounded, ".-", color=colour, linewidth=1.6, label=label)
+        axes.plot(bits, continuous, ":", color=colour, linewidth=1.2)
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+    axes.grid(color=_PUBLISHED, alpha=0.2, linewidth=0.6)
+    axes.legend(frameon=False, labelcolor=_INK, loc="lower right")
+    return Figure(name, caption, canvas)
+
+
 def singular_value_figure(values: Sequence[npt.NDArray[np.floating]]) -> Figure:
     """Singular values of each channel, descending, on a log scale."""
     canvas, axes = _new("index", "singular value")

@@ -8,7 +8,7 @@ from dataclasses import asdict
 from pathlib import Path
 
 from glassplate.codecs.autoencoder.study import Result
-from glassplate.flows.figures import Figure, rate_figure
+from glassplate.flows.figures import Figure, quantisation_figure, rate_figure
 
 _TABLE = """# Autoencoders compared
 
@@ -20,6 +20,8 @@ over the share of the pictures for which JPEG can be so small.
 {rows}
 
 ![PSNR over bits per pixel](rate.png)
+
+![PSNR with quantisation and, dotted, without](quantisation.png)
 """
 
 
@@ -36,7 +38,8 @@ def write_study(results: Sequence[Result], folder: Path, pictures: str) -> list[
     rows = "\n".join(_row(result) for result in results)
     head = f"| {' | '.join(_COLUMNS)} |\n|{'---|' * len(_COLUMNS)}"
     table.write_text(_TABLE.format(head=head, rows=rows, pictures=pictures))
-    return [data, table, _rate(results).write_png(folder)]
+    figures = (_rate(results), _quantisation(results))
+    return [data, table, *(figure.write_png(folder) for figure in figures)]
 
 
 def _rate(results: Sequence[Result]) -> Figure:
@@ -47,6 +50,15 @@ def _rate(results: Sequence[Result]) -> Figure:
     curves = {arm: sorted(curve) for arm, curve in curves.items()} | {"jpeg": jpeg}
     highest = 1.05 * max(result.bpp for result in results)
     return rate_figure("rate", "PSNR over real bits per pixel.", "PSNR dB", curves, {}, highest)
+
+
+def _quantisation(results: Sequence[Result]) -> Figure:
+    curves: dict[str, list[tuple[int, float, float]]] = {}
+    for result in sorted(results, key=lambda result: result.bits):
+        measured = (result.bits, result.psnr, result.continuous_psnr)
+        curves.setdefault(result.arm, []).append(measured)
+    caption = "PSNR with quantisation and, dotted, without."
+    return quantisation_figure("quantisation", caption, curves)
 
 
 def _row(result: Result) -> str:

@@ -41,7 +41,8 @@ def test_a_study_ends_as_a_table_and_a_figure(
     ]  # fmt: skip
     table = (tmp_path / "out" / "study.md").read_text()
     assert table.count("| stride |") == 2
-    assert Image.open(tmp_path / "out" / "rate.png").width > 500
+    for figure in ("rate", "quantisation"):
+        assert Image.open(tmp_path / "out" / f"{figure}.png").width > 500
     assert len(json.loads((tmp_path / "out" / "study.json").read_text())) == 2
     assert glassplate(*arguments, "--arm", "nonsense").code == ExitCode.USAGE
     assert glassplate(*arguments, "--bits", "9").code == ExitCode.USAGE
