@@ -34,11 +34,12 @@ OrderOption = Annotated[
 def list_pictures(
     context: typer.Context,
     archive: ArchiveArgument,
+    where: WhereOption = None,
     order: OrderOption = None,
     limit: LimitOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """List every input of the newest snapshot and what became of it.
+    """List every input of the newest snapshot and what became of it; `query` by another name.
 
     Examples:
 
@@ -48,7 +49,7 @@ def list_pictures(
 
         glassplate list archive/ --json
     """
-    query(context, archive, None, order, limit, as_json)
+    query(context, archive, where, order, limit, as_json)
 
 
 def query(

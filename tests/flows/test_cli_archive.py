@@ -36,6 +36,13 @@ def test_list_shows_every_input_under_its_very_name(glassplate: Run, archive: Pa
     assert "4 rows" in done.err
 
 
+def test_list_takes_a_condition_as_query_does(glassplate: Run, archive: Path) -> None:
+    condition = ("--where", "status = 'failed'", "--json")
+    (row,) = _records(glassplate("list", archive, *condition))
+    assert row["name"] == "broken.jpg"
+    assert [row] == _records(glassplate("query", archive, *condition))
+
+
 def test_query_gives_json_lines_with_null_for_infinity(glassplate: Run, archive: Path) -> None:
     rows = _records(glassplate("query", archive, "--where", "status != 'failed'", "--json"))
     by_name = {row["name"]: row for row in rows}
