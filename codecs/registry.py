@@ -14,6 +14,7 @@ from glassplate.codecs.base import Codec, CodecSpec, Device, FileCodec
 from glassplate.codecs.errors import ConfigError, UnknownCodecError, WeightsError
 
 _CLASSES: dict[str, str] = {
+    "autoencoder": "glassplate.codecs.autoencoder.codec:AutoencoderCodec",
     "avif": "glassplate.codecs.classical:AvifCodec",
     "htj2k": "glassplate.codecs.classical:Htj2kCodec",
     "hyperprior": "glassplate.codecs.hyperprior.codec:HyperpriorCodec",

@@ -56,8 +56,8 @@ class AutoencoderConfig(BaseModel):
 class AutoencoderCodec:
     """A small convolutional autoencoder whose latent has 2^bits levels.
 
-    Quality chooses the number of levels, from 2 at 0 to all that the network was trained for at
-    100. Each tile's stream stands alone and adapts to itself.
+    Quality chooses the number of levels: half of those that the network was trained for at 0, all of
+    them at 100. Each tile's stream stands alone and adapts to itself.
     """
 
     Config: ClassVar[type[BaseModel]] = AutoencoderConfig
@@ -143,7 +143,7 @@ class AutoencoderCodec:
 
     def _pack(self, image: Pixels, latent: Floats, quality: float) -> Encoded:
         height, width, channels = image.shape
-        levels = round(2 * (self.levels / 2) ** (quality / 100))
+        levels = max(2, round(self.levels / 2 * 2 ** (quality / 100)))
         symbols = np.rint(latent * (levels - 1)).astype(np.uint8)
         grid, tiles = self._grid(width, height), []
         for tile in range(len(grid)):

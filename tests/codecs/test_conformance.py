@@ -45,9 +45,9 @@ def _codec(name: str) -> Codec | FileCodec:
 PIXEL_CODECS = [name for name in codec_names() if isinstance(_codec(name), Codec)]
 FILE_CODECS = [name for name in codec_names() if isinstance(_codec(name), FileCodec)]
 OTHER_SIZES = [(1, 1), (3, 7), (1, 700), (96, 128)]
-PSNR = dict.fromkeys(PIXEL_CODECS, 27) | {"vae": 20}
+PSNR = dict.fromkeys(PIXEL_CODECS, 27) | {"vae": 20, "autoencoder": 20}
 """What each codec reaches on a small picture full of detail; so few values hold no more of it."""
-MS_SSIM = dict.fromkeys(PIXEL_CODECS, 0.95) | {"vae": 0.8}
+MS_SSIM = dict.fromkeys(PIXEL_CODECS, 0.95) | {"vae": 0.8, "autoencoder": 0.8}
 
 
 def _pixel_codec(name: str) -> Codec:
@@ -156,7 +156,7 @@ def test_targets_out_of_reach_are_an_error(photo: Pixels, name: str) -> None:
     noise = np.random.default_rng(0).integers(0, 256, (32, 32, 3), dtype=np.uint8)
     with pytest.raises(EncodeError, match="max_bpp"):
         _pixel_codec(name).encode([noise], Target(max_bpp=0.01))
-    if name in ("jpeg", "webp", "svd", "vae"):  # the others can be lossless
+    if name in ("jpeg", "webp", "svd", "vae", "autoencoder"):  # the others can be lossless
         with pytest.raises(EncodeError, match="psnr"):
             _pixel_codec(name).encode([noise], Target(psnr=90))
 
@@ -300,7 +300,9 @@ def test_svd_checks_what_no_crc_can_see(photo: Pixels) -> None:
     assert peak < 20_000_000
 
 
-@pytest.mark.parametrize("name", [n for n in PIXEL_CODECS if n not in ("svd", "hyperprior", "vae")])
+@pytest.mark.parametrize(
+    "name", [n for n in PIXEL_CODECS if n not in ("svd", "hyperprior", "vae", "autoencoder")]
+)
 def test_a_payload_of_another_size_is_refused(small_photo: Pixels, name: str) -> None:
     container = unpack(_bitstream(name, small_photo))
     for width, height, channels in [(64, 64, 3), (96, 128, 1), (1 << 14, 1 << 13, 3)]:
