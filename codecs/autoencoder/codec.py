@@ -56,8 +56,8 @@ class AutoencoderConfig(BaseModel):
 class AutoencoderCodec:
     """A small convolutional autoencoder whose latent has 2^bits levels.
 
-    Quality chooses the number of levels: half of those that the network was trained for at 0, all of
-    them at 100. Each tile's stream stands alone and adapts to itself.
+    Quality chooses the number of levels: half of those that the network was trained for at 0, all
+    of them at 100. Each tile's stream stands alone and adapts to itself.
     """
 
     Config: ClassVar[type[BaseModel]] = AutoencoderConfig

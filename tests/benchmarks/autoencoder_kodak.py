@@ -1,7 +1,8 @@
 """`autoencoder` beside JPEG and WebP: `python -m tests.benchmarks.autoencoder_kodak FOLDER`.
 
-FOLDER holds the 24 Kodak pictures. JPEG and WebP get no more bits for a picture than the autoencoder
-took; `reached` is the share of the pictures for which they can be so small, their PSNR is over these.
+FOLDER holds the 24 Kodak pictures. JPEG and WebP get no more bits for a picture than the
+autoencoder took; `reached` is the share of the pictures for which they can be so small, and their
+PSNR is that of these.
 """
 
 from __future__ import annotations
