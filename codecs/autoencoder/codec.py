@@ -24,9 +24,10 @@ from glassplate.codecs.base import (
     Target,
     resolve_device,
 )
-from glassplate.codecs.bitstream import MAX_SIDE, Header, Tile, pack, unpack_own
-from glassplate.codecs.errors import BitstreamError, UnsupportedImageError
+from glassplate.codecs.bitstream import MAX_SIDE, Tile
+from glassplate.codecs.errors import BitstreamError
 from glassplate.codecs.search import encode_to_target
+from glassplate.codecs.tiled import check_pictures, open_tiles, pack_tiles
 from glassplate.codecs.tiles import Grid
 from glassplate.codecs.vae.pictures import (
     Floats,
@@ -94,10 +95,7 @@ class AutoencoderCodec:
 
     def encode(self, images: Sequence[Pixels], target: Target) -> list[Encoded]:
         """Pictures of any sizes; the network runs once, a search only changes the levels."""
-        for image in images:
-            height, width, channels = image.shape
-            if reason := self.refuses(width, height, channels):
-                raise UnsupportedImageError(reason, f"Use another codec than {self.name}.")
+        check_pictures(self, images)
         latents = encode_pictures(self.network, self.device, images, self.config.tile_size)
         return [self._encode(*pair, target) for pair in zip(images, latents, strict=True)]
 
@@ -108,19 +106,13 @@ class AutoencoderCodec:
 
     def open(self, bitstream: bytes, region: Region | None = None) -> PictureDecoder:
         """Check a container and get ready to decode. Raises BitstreamError, ValueError."""
-        container = unpack_own(bitstream, self.name, self.spec.short_fingerprint)
-        header = container.header
-        if (
-            self.refuses(header.width, header.height, header.channels)
-            or min(header.width, header.height) == 0
-            or header.tile_size != self.config.tile_size
-            or len(container) != len(self._grid(header.width, header.height))
-            or len(header.params) != _PARAMS.size
-        ):
+        container = open_tiles(self, bitstream, self.network.stride)
+        params = container.header.params
+        if len(params) != _PARAMS.size:
             raise BitstreamError(
-                "declares a picture that this codec never writes", subject="header"
+                "declares parameters that this codec never writes", subject="header"
             )
-        levels, channels = _PARAMS.unpack(header.params)
+        levels, channels = _PARAMS.unpack(params)
         if not 2 <= levels <= self.levels or channels != self.network.channels:
             raise BitstreamError(
                 f"declares {levels} levels of {channels} channels", subject="header"
@@ -142,28 +134,19 @@ class AutoencoderCodec:
         )
 
     def _pack(self, image: Pixels, latent: Floats, quality: float) -> Encoded:
-        height, width, channels = image.shape
+        height, width, _ = image.shape
         levels = max(2, round(self.levels / 2 * 2 ** (quality / 100)))
         symbols = np.rint(latent * (levels - 1)).astype(np.uint8)
-        grid, tiles = self._grid(width, height), []
+        grid = Grid(width, height, self.config.tile_size, self.network.stride)
+        tiles = []
         for tile in range(len(grid)):
             rows, columns = grid.rect(tile).within(grid.whole)
             part = np.ascontiguousarray(symbols[:, rows, columns])
             tiles.append(Tile(encode(part, levels), zlib.crc32(part.tobytes())))
-        header = Header(
-            codec=self.name,
-            fingerprint=self.spec.short_fingerprint,
-            width=width,
-            height=height,
-            channels=channels,
-            tile_size=self.config.tile_size,
-            params=_PARAMS.pack(levels, self.network.channels),
-        )
+        params = _PARAMS.pack(levels, self.network.channels)
+        bitstream = pack_tiles(self, image.shape, tiles, params)
         scale = np.full(len(symbols), 1 / (levels - 1), np.float32)
-        return Encoded(pack(header, tiles), quality, Latent(symbols, "uint8", scale))
-
-    def _grid(self, width: int, height: int) -> Grid:
-        return Grid(width, height, self.config.tile_size, self.network.stride)
+        return Encoded(bitstream, quality, Latent(symbols, "uint8", scale))
 
 
 def _floats(symbols: Symbols, levels: int) -> Floats:

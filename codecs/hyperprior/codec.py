@@ -23,8 +23,8 @@ from glassplate.codecs.base import (
     has_alpha,
     resolve_device,
 )
-from glassplate.codecs.bitstream import MAX_SIDE, Header, Tile, pack, unpack_own
-from glassplate.codecs.errors import BitstreamError, UnsupportedImageError
+from glassplate.codecs.bitstream import MAX_SIDE, Tile
+from glassplate.codecs.errors import BitstreamError
 from glassplate.codecs.hyperprior.alpha import encode_alpha
 from glassplate.codecs.hyperprior.blocks import QUALITY_STEPS
 from glassplate.codecs.hyperprior.decoder import PictureDecoder, decode_pictures
@@ -33,6 +33,7 @@ from glassplate.codecs.hyperprior.model import Y_STRIDE, Z_STRIDE
 from glassplate.codecs.hyperprior.runtime import Runtime
 from glassplate.codecs.hyperprior.weights import find, load
 from glassplate.codecs.search import encode_all_to_target
+from glassplate.codecs.tiled import check_pictures, open_tiles, pack_tiles
 from glassplate.codecs.tiles import Grid
 
 
@@ -96,10 +97,7 @@ class HyperpriorCodec:
 
     def encode(self, images: Sequence[Pixels], target: Target) -> list[Encoded]:
         """Pictures of any sizes; a target other than a quality is searched for each."""
-        for image in images:
-            height, width, channels = image.shape
-            if reason := self.refuses(width, height, channels):
-                raise UnsupportedImageError(reason, f"Use another codec than {self.name}.")
+        check_pictures(self, images)
         colours = [colour(image) for image in images]
         alphas = [self._alpha(image) for image in images]
 
@@ -131,20 +129,13 @@ class HyperpriorCodec:
 
     def open(self, bitstream: bytes, region: Region | None = None) -> PictureDecoder:
         """Check a container and get ready to decode. Raises BitstreamError, ValueError."""
-        container = unpack_own(bitstream, self.name, self.spec.short_fingerprint)
-        header = container.header
-        grid = Grid(header.width, header.height, self.config.tile_size, Y_STRIDE)
-        if (
-            self.refuses(header.width, header.height, header.channels)
-            or min(header.width, header.height) == 0
-            or header.tile_size != self.config.tile_size
-            or len(container) != len(grid) * (2 if header.channels in (2, 4) else 1)
-            or len(header.params) != 2
-        ):
+        container = open_tiles(self, bitstream, Y_STRIDE)
+        params = container.header.params
+        if len(params) != 2:
             raise BitstreamError(
-                "declares a picture that this codec never writes", subject="header"
+                "declares parameters that this codec never writes", subject="header"
             )
-        (quality,) = struct.unpack("<H", header.params)
+        (quality,) = struct.unpack("<H", params)
         if quality > QUALITY_STEPS:
             raise BitstreamError(f"declares quality {quality / 10}, over 100", subject="header")
         return PictureDecoder(self.runtime, container, quality, region)
@@ -156,14 +147,5 @@ class HyperpriorCodec:
         return encode_alpha(image, grid)
 
     def _pack(self, shape: tuple[int, ...], tiles: Sequence[Tile], tenths: int) -> Encoded:
-        height, width, channels = shape
-        header = Header(
-            codec=self.name,
-            fingerprint=self.spec.short_fingerprint,
-            width=width,
-            height=height,
-            channels=channels,
-            tile_size=self.config.tile_size,
-            params=struct.pack("<H", tenths),
-        )
-        return Encoded(pack(header, tiles), tenths * 100 / QUALITY_STEPS)
+        bitstream = pack_tiles(self, shape, tiles, struct.pack("<H", tenths))
+        return Encoded(bitstream, tenths * 100 / QUALITY_STEPS)

@@ -21,9 +21,10 @@ from glassplate.codecs.base import (
     Target,
     resolve_device,
 )
-from glassplate.codecs.bitstream import MAX_SIDE, Header, pack, unpack_own
-from glassplate.codecs.errors import BitstreamError, UnsupportedImageError
+from glassplate.codecs.bitstream import MAX_SIDE
+from glassplate.codecs.errors import BitstreamError
 from glassplate.codecs.search import encode_to_target
+from glassplate.codecs.tiled import check_pictures, open_tiles, pack_tiles
 from glassplate.codecs.tiles import Grid
 from glassplate.codecs.vae.latents import (
     Floats,
@@ -100,10 +101,7 @@ class VaeCodec:
 
     def encode(self, images: Sequence[Pixels], target: Target) -> list[Encoded]:
         """Pictures of any sizes; the networks run once, a search only changes the step."""
-        for image in images:
-            height, width, channels = image.shape
-            if reason := self.refuses(width, height, channels):
-                raise UnsupportedImageError(reason, f"Use another codec than {self.name}.")
+        check_pictures(self, images)
         latents = self.latents_of(images)
         return [self._encode(*pair, target) for pair in zip(images, latents, strict=True)]
 
@@ -122,19 +120,8 @@ class VaeCodec:
 
     def open(self, bitstream: bytes, region: Region | None = None) -> PictureDecoder:
         """Check a container and get ready to decode. Raises BitstreamError, ValueError."""
-        container = unpack_own(bitstream, self.name, self.spec.short_fingerprint)
-        header = container.header
-        grid = Grid(header.width, header.height, self.config.tile_size, self.model.stride)
-        if (
-            self.refuses(header.width, header.height, header.channels)
-            or min(header.width, header.height) == 0
-            or header.tile_size != self.config.tile_size
-            or len(container) != len(grid)
-        ):
-            raise BitstreamError(
-                "declares a picture that this codec never writes", subject="header"
-            )
-        scale = self._scale(header.params)
+        container = open_tiles(self, bitstream, self.model.stride)
+        scale = self._scale(container.header.params)
         read = partial(read_floats, dtype=self.config.dtype, scale=scale)
         return PictureDecoder(container, self.model, read, region)
 
@@ -150,23 +137,16 @@ class VaeCodec:
         )
 
     def _pack(self, image: Pixels, latent: Floats, quality: float) -> Encoded:
-        height, width, channels = image.shape
+        height, width, _ = image.shape
         stored = store(latent, self.config.dtype, quality)
         grid = Grid(width, height, self.config.tile_size, self.model.stride)
         tiles = []
         for tile in range(len(grid)):
             rows, columns = grid.rect(tile).within(grid.whole)
             tiles.append(write_tile(stored.values[:, rows, columns], stored.dtype))
-        header = Header(
-            codec=self.name,
-            fingerprint=self.spec.short_fingerprint,
-            width=width,
-            height=height,
-            channels=channels,
-            tile_size=self.config.tile_size,
-            params=b"" if stored.scale is None else stored.scale.astype("<f4").tobytes(),
-        )
-        return Encoded(pack(header, tiles), quality, self._latent(stored))
+        params = b"" if stored.scale is None else stored.scale.astype("<f4").tobytes()
+        bitstream = pack_tiles(self, image.shape, tiles, params)
+        return Encoded(bitstream, quality, self._latent(stored))
 
     def _latent(self, stored: StoredLatent) -> Latent:
         return Latent(
