@@ -107,7 +107,8 @@ def main() -> None:
         config = CompressConfig.model_validate_json(sys.stdin.readline())
         stages = {"encode": set_up_worker(config), "decode": Tiers(_decoding_only(config))}
         for line in sys.stdin:
-            print(json.dumps(_answer(json.loads(line), stages)), file=answers, flush=True)
+            answers.write(json.dumps(_answer(json.loads(line), stages)) + "\n")
+            answers.flush()
 
 
 def _decoding_only(config: CompressConfig) -> CompressConfig:
