@@ -140,9 +140,12 @@ Examples:
 
     glassplate train {kind} --data photos/ --out mine/ --minutes 90
 
-    glassplate train {kind} --data 's3://bucket/*.tar' --out mine/ --start shipped --minutes 10
+    glassplate train {kind} --data 's3://bucket/*.tar' --out mine/ {more} --minutes 10
 """
 
 for _kind, _trainer in TRAINERS.items():
-    _command = train_refiner if _kind == "refiner" else train
-    app.command(_kind, help=_EXAMPLE.format(kind=_kind, summary=_trainer.summary))(_command)
+    _command, _more = (
+        (train_refiner, "--kind diffusion") if _kind == "refiner" else (train, "--start shipped")
+    )
+    _help = _EXAMPLE.format(kind=_kind, summary=_trainer.summary, more=_more)
+    app.command(_kind, help=_help)(_command)
