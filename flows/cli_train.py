@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated
 
@@ -14,6 +15,7 @@ from glassplate.flows.options import (
     JsonOption,
     NoProgress,
     refiner_config,
+    restorer_config,
     train_config,
 )
 from glassplate.flows.train_options import (
@@ -132,6 +134,55 @@ def train_refiner(
     run_training(context, config, shown=not no_progress)
 
 
+def train_restorer(
+    context: typer.Context,
+    data: DataOption,
+    out: OutOption,
+    task: Annotated[
+        str, typer.Option("--task", metavar="denoise|upscale", help="What it learns.")
+    ] = "denoise",
+    noise: Annotated[
+        str,
+        typer.Option(
+            "--noise",
+            metavar="all|gaussian|missing|jpeg",
+            help="Which noise a denoiser learns: all at once, told by the picture alone, or one.",
+        ),
+    ] = "all",
+    size: SizeOption = None,
+    minutes: MinutesOption = None,
+    steps: StepsOption = None,
+    start: StartOption = None,
+    batch: BatchOption = None,
+    crop: CropOption = 128,
+    learning_rate: RateOption = None,
+    max_crops: MaxCropsOption = 10_000,
+    licence: LicenceOption = "",
+    seed: SeedOption = 0,
+    device: DeviceOption = "auto",
+    no_progress: NoProgress = False,
+    as_json: JsonOption = False,
+) -> None:
+    config = restorer_config(
+        source=data,
+        out=out,
+        task=task,
+        noise=noise,
+        size=size,
+        minutes=minutes,
+        steps=steps,
+        start=start,
+        batch=batch,
+        crop=crop,
+        learning_rate=learning_rate,
+        max_crops=max_crops,
+        licence=licence,
+        seed=seed,
+        device=device,
+    )
+    run_training(context, config, shown=not no_progress)
+
+
 _EXAMPLE = """{summary}
 
 Ctrl-C leaves a checkpoint; the same command goes on from it, with more --minutes, too.
@@ -143,9 +194,12 @@ Examples:
     glassplate train {kind} --data 's3://bucket/*.tar' --out mine/ {more} --minutes 10
 """
 
+_OWN_COMMANDS: dict[str, tuple[Callable[..., None], str]] = {
+    "refiner": (train_refiner, "--kind diffusion"),
+    "restorer": (train_restorer, "--task upscale"),
+}
+
 for _kind, _trainer in TRAINERS.items():
-    _command, _more = (
-        (train_refiner, "--kind diffusion") if _kind == "refiner" else (train, "--start shipped")
-    )
+    _command, _more = _OWN_COMMANDS.get(_kind, (train, "--start shipped"))
     _help = _EXAMPLE.format(kind=_kind, summary=_trainer.summary, more=_more)
     app.command(_kind, help=_help)(_command)

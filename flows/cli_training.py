@@ -44,6 +44,9 @@ def run_training(context: typer.Context, config: TrainConfig, *, shown: bool) ->
     if config.kind == "refiner":
         use = f"glassplate get ARCHIVE ID -o FILE --refiner-weights {weights} --refine ..."
         output.message(f"next: {one_line(use)}")
+    if config.kind == "restorer":
+        use = f"glassplate restore PICTURE ... --restorer-weights {weights}"
+        output.message(f"next: {one_line(use)}")
     if config.kind in codec_names():
         use = f"glassplate compress SOURCE ARCHIVE --codec {config.kind} --weights {config.out}"
         output.message(f"next: {one_line(use)}")

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from pydantic import ValidationError
 
     from glassplate.codecs.refine.train import RefinerTrainConfig
+    from glassplate.codecs.restore.train import RestorerTrainConfig
     from glassplate.codecs.training.config import TrainConfig
     from glassplate.pipelines.config import CompressConfig
     from glassplate.pipelines.evaluate import EvaluateConfig
@@ -128,6 +129,13 @@ def refiner_config(**fields: Any) -> RefinerTrainConfig:
     from glassplate.codecs.refine.train import RefinerTrainConfig
 
     return _timed(RefinerTrainConfig, fields)
+
+
+def restorer_config(**fields: Any) -> RestorerTrainConfig:
+    """The options of training a restorer. Raises ConfigError naming the option, DeviceError."""
+    from glassplate.codecs.restore.train import RestorerTrainConfig
+
+    return _timed(RestorerTrainConfig, fields)
 
 
 def _timed(model: type[Model], fields: dict[str, Any]) -> Model:

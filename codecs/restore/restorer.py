@@ -1,0 +1,82 @@
+"""From a picture to a restored one: window by window, blended, as refinement does it."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable
+
+import numpy as np
+import numpy.typing as npt
+import torch
+
+from glassplate.codecs.base import Device, Pixels, colour, has_alpha, resolve_device
+from glassplate.codecs.errors import TooManyPixelsError
+from glassplate.codecs.refine.tiled import Windows, blend
+from glassplate.codecs.restore.degradations import enlarge
+from glassplate.codecs.restore.options import RestoreOptions
+from glassplate.codecs.restore.weights import find, load
+
+MAX_PIXELS = 200_000_000
+"""Of what comes out."""
+
+WindowCallback = Callable[[int, int], None]
+"""Called with (windows done, windows in all)."""
+
+
+class Restorer:
+    """Takes out noise, or enlarges. Picture for picture the same on a kind of device.
+
+    weights_sha256: Of the network's weights.
+    """
+
+    def __init__(
+        self,
+        options: RestoreOptions,
+        device: Device = "auto",
+        windows: Callable[[int, int], Windows] = Windows,
+    ) -> None:
+        """windows: For a picture of this width and height. Raises WeightsError, DeviceError."""
+        loaded = load(find(options.weights, options.task), options.task)
+        self.options, self.windows = options, windows
+        self.device = resolve_device(device)
+        self.weights_sha256 = loaded.sha256
+        on_cpu = self.device == "cpu"
+        self.model = loaded.model if on_cpu else copy.deepcopy(loaded.model).to(self.device)
+
+    def restore(
+        self, pixels: Pixels, progress: WindowCallback = lambda done, total: None
+    ) -> Pixels:
+        """Restore a picture of any size and number of channels; alpha is enlarged, no more.
+
+        Returns one of the same size, or `scale` times as wide and high. Memory beyond these is
+        bounded. Raises TooManyPixelsError.
+        """
+        scale = self.options.scale or 1
+        count = pixels.shape[0] * pixels.shape[1] * scale**2
+        if count > MAX_PIXELS:
+            raise TooManyPixelsError(f"{count} pixels would come out, at most {MAX_PIXELS} may")
+        begun = enlarge(pixels, scale) if scale > 1 else pixels
+        plain = colour(begun)
+        canvas = plain.copy()
+        windows = self.windows(plain.shape[1], plain.shape[0])
+        rects = windows.touching()
+        for done, rect in enumerate(rects):
+            progress(done, len(rects))
+            part = slice(rect.top, rect.bottom), slice(rect.left, rect.right)
+            blend(canvas[part], self._window(plain[part]), windows.fade(rect))
+        progress(len(rects), len(rects))
+        return np.concatenate([canvas, begun[..., -1:]], axis=2) if has_alpha(begun) else canvas
+
+    @torch.inference_mode()
+    def _window(self, plain: Pixels) -> npt.NDArray[np.float32]:
+        """One window, (height, width, 1 or 3), as floats in [0, 255].
+
+        bfloat16 on GPUs alone: CPUs would differ from each other.
+        """
+        picture = torch.from_numpy(plain).to(self.device).permute(2, 0, 1)[None] / 255
+        restored = self.model(picture.expand(-1, 3, -1, -1), half=self.device == "cuda")[0]
+        if plain.shape[2] == 1:
+            restored = restored.mean(0, keepdim=True)
+        found: npt.NDArray[np.float32]
+        found = (restored * 255).clamp(0, 255).permute(1, 2, 0).cpu().numpy()
+        return found
