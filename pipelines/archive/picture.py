@@ -21,6 +21,7 @@ from glassplate.pipelines.segments import dots_per_inch, read_segments, texts
 
 if TYPE_CHECKING:
     from glassplate.pipelines.archive.locate import Stored
+    from glassplate.pipelines.ingest import Picture
 
 _PILLOW = threading.Lock()
 
@@ -42,7 +43,7 @@ def as_image(pixels: Pixels, row: BitstreamRow, stored: Stored) -> Image.Image:
     image = Image.fromarray(pixels[:, :, 0] if pixels.shape[2] == 1 else pixels)
     if stored.image and (image.mode, stored.image.mode) in _OPAQUE:
         image.putalpha(255)
-    return _with_metadata(image, row)
+    return with_metadata(image, row)
 
 
 def from_file(data: bytes, row: BitstreamRow, region: Region | None, label: str) -> Image.Image:
@@ -68,16 +69,16 @@ def from_file(data: bytes, row: BitstreamRow, region: Region | None, label: str)
         right, bottom = region.x + region.width, region.y + region.height
         image = image.crop((region.x, region.y, min(right, image.width), min(bottom, image.height)))
     segments = read_segments(data, sniff(data, label) or "")
-    return _with_metadata(image, replace(row, segments=segments))
+    return with_metadata(image, replace(row, segments=segments))
 
 
-def _with_metadata(image: Image.Image, row: BitstreamRow) -> Image.Image:
-    """The row's blocks say orientation 1, unlike those in an original file."""
-    segments = row.segments or []
+def with_metadata(image: Image.Image, source: BitstreamRow | Picture) -> Image.Image:
+    """The source's blocks say orientation 1, unlike those in an original file."""
+    segments = source.segments or []
     metadata = {
-        "icc_profile": row.icc_profile,
-        "exif": row.exif,
-        "xmp": row.xmp,
+        "icc_profile": source.icc_profile,
+        "exif": source.exif,
+        "xmp": source.xmp,
         "segments": segments,
         "dpi": dots_per_inch(segments),
         "comment": "\n".join(text for keyword, text in texts(segments) if keyword == "Comment"),

@@ -19,7 +19,7 @@ from PIL import Image
 from glassplate.codecs import Codec, FileCodec, Region, codec_from_spec
 from glassplate.codecs.base import Device
 from glassplate.codecs.bitstream import unpack
-from glassplate.codecs.errors import BitstreamError
+from glassplate.codecs.errors import BitstreamError, ConfigError
 from glassplate.pipelines.archive import query
 from glassplate.pipelines.archive.locate import Locator, Stored
 from glassplate.pipelines.archive.manifest import Snapshot
@@ -40,7 +40,9 @@ from glassplate.pipelines.errors import ArchiveError, NotFoundError
 if TYPE_CHECKING:
     from glassplate.codecs.refine.options import RefineOptions
     from glassplate.codecs.refine.refiner import Refiner
+    from glassplate.codecs.restore.options import RestoreOptions
     from glassplate.pipelines.archive.refine import RefinedPicture
+    from glassplate.pipelines.archive.restore import RestoredPicture
 
 
 def open_archive(
@@ -105,7 +107,11 @@ class Archive:
         return self._locator.stored(key)
 
     def get(
-        self, key: str, region: Region | None = None, refine: RefineOptions | None = None
+        self,
+        key: str,
+        region: Region | None = None,
+        refine: RefineOptions | None = None,
+        restore: RestoreOptions | None = None,
     ) -> Image.Image:
         """Decode a picture, or a region of it in pixels of the upright picture.
 
@@ -113,10 +119,14 @@ class Archive:
         RGBA; bit-exact pictures keep their own mode. Where the source had them, info has
         icc_profile, exif and xmp (bytes), comment (str), dpi, and segments (see `Segment`).
         Raises NotFoundError, BitstreamError, ShardDamagedError, and ConfigError for a region
-        outside of the picture. With `refine`: see there.
+        outside of the picture. With `refine` or `restore`: see there; with both, ConfigError.
         """
+        if refine and restore:
+            raise ConfigError("a picture is either refined or restored", "Leave out one.", key)
         if refine:
             return self.refine(key, refine, region).image
+        if restore:
+            return self.restore(key, restore, region).image
         stored = self.stored(key)
         row = self._read(stored)
         codec = self._codec(stored, row)
@@ -155,6 +165,26 @@ class Archive:
         except BitstreamError as error:
             raise _named(error, stored) from error
         return label(as_image(refined.pixels, row, stored), refined, refiner)
+
+    def restore(
+        self,
+        key: str,
+        options: RestoreOptions,
+        region: Region | None = None,
+        progress: Callable[[int, int], None] = lambda done, total: None,
+    ) -> RestoredPicture:
+        """Decode a picture, or a region; take noise out of it, or enlarge it; labelled as such.
+
+        progress: Called with (windows done, windows in all).
+
+        Raises as `get`; WeightsError for weights that are missing or unsound, UnsupportedImageError
+        for anything but 8-bit grey and RGB, TooManyPixelsError.
+        """
+        from glassplate.codecs.restore.restorer import Restorer  # torch, which most never need
+        from glassplate.pipelines.archive.restore import restored
+
+        restorer = Restorer(options, self._device)
+        return restored(self.get(key, region), restorer, key, progress)
 
     def original(self, key: str) -> tuple[bytes, str]:
         """The source file of a bit-exact picture, byte for byte, and its suffix ('.jpg', or '').
