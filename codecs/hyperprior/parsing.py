@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import ParamSpec, TypeVar
+from typing import Any, ParamSpec, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -30,6 +30,8 @@ from glassplate.codecs.hyperprior.scale_net import (
 )
 
 Floats = npt.NDArray[np.float32]
+Integers = npt.NDArray[np.integer[Any]]
+Activations = npt.NDArray[np.uint8]
 EXACT_BELOW = (1 << 24) - (1 << 8)  # and 1/2 of the largest divisor is still to be added
 BLAS = ThreadpoolController()
 INDEX_UNIT = WEIGHT_UNIT * ACTIVATION_UNIT // SCALE_UNIT
@@ -56,9 +58,9 @@ class IntegerLayer:
     weight: Floats
     bias: Floats
 
-    def __call__(self, x: Floats) -> Floats:
-        """(inputs * kernel^2, positions) -> (outputs, positions)."""
-        total: Floats = self.weight @ x
+    def __call__(self, x: Integers) -> Floats:
+        """(inputs, positions) -> (outputs, positions), for a 1x1 kernel."""
+        total: Floats = self.weight @ x.astype(np.float32)
         total += self.bias
         return total
 
@@ -70,6 +72,26 @@ class IntegerLayer:
     def divided(self, unit: int, half: float = 0) -> IntegerLayer:
         """The layer whose sums are those of this one, divided by a power of two, plus a half."""
         return IntegerLayer(self.weight / np.float32(unit), self.bias / np.float32(unit) + half)
+
+
+class ContextLayer:
+    """A 3x3 layer, row by row of its kernel: its input is laid out three times, not nine."""
+
+    def __init__(self, layer: IntegerLayer) -> None:
+        kernel = layer.weight.reshape(len(layer.weight), -1, 3, 3).transpose(2, 0, 3, 1)
+        self.rows = kernel.reshape(3, len(layer.weight), -1)
+        self.bias = layer.bias
+
+    def __call__(self, x: Floats) -> Floats:
+        """(3, inputs, H + 2, W), see `_shifted`, -> (outputs, H * W)."""
+        width = x.shape[3]
+        flat = x.reshape(-1, x.shape[2] * width)
+        inside = slice(0, flat.shape[1] - 2 * width)
+        total: Floats = self.rows[0] @ flat[:, inside]
+        total += self.bias
+        for row in (1, 2):
+            total += self.rows[row] @ flat[:, row * width :][:, inside]
+        return total
 
 
 class IntegerScaleNet:
@@ -98,9 +120,8 @@ class IntegerScaleNet:
         self.up1, self.up2, self.energy = (
             layers[name].divided(WEIGHT_UNIT, 0.5) for name in ("up1", "up2", "energy")
         )
-        self.side, self.context = (
-            layers[name].divided(WEIGHT_UNIT) for name in ("side", "context")
-        )
+        self.side = layers["side"].divided(WEIGHT_UNIT)
+        self.context = ContextLayer(layers["context"].divided(WEIGHT_UNIT))
         self.head = layers["head"].divided(INDEX_UNIT, 0.5)
 
     @property
@@ -117,7 +138,7 @@ class IntegerScaleNet:
             height, width: Size of y.
             quality: 0 to `QUALITY_STEPS`.
         """
-        x = ACTIVATION_UNIT * np.clip(z, -SYMBOL_CLIP, SYMBOL_CLIP).astype(np.float32)
+        x: Integers = ACTIVATION_UNIT * np.clip(z, -SYMBOL_CLIP, SYMBOL_CLIP)
         for layer in (self.up1, self.up2):
             _, rows, columns = x.shape
             total = layer(x.reshape(len(x), -1))
@@ -144,25 +165,40 @@ class ScaleState:
     ) -> None:
         self.net, self.side = net, side
         self.head_bias = net.head.bias + rate_bias / np.float32(INDEX_UNIT)
-        energy = net.energy.bias
-        self.energy = np.broadcast_to(energy[:, :, None], (len(energy), height, width)).copy()
+        self.energy = np.empty((len(net.energy.bias), height, width), np.float32)
+        self.energy[:] = net.energy.bias[..., None]
+        self.shifted = np.zeros((3, len(self.energy), height + 2, width), np.float32)
 
     @_one_thread
-    def indices(self, step: int) -> npt.NDArray[np.uint8]:
+    def indices(self, step: int) -> Activations:
         """Scale indices of the symbols of a step, (n,) in coding order."""
         net = self.net
         _, height, width = self.energy.shape
-        total = net.context(_windows(self.energy))
+        total = self._context() if step else self._blank_context()
         total += self.side
         total += net.step_bias[step]
         inner = _cut(total).reshape(-1, height, width)
         parts = []
         for group, rows, columns in cells(net.channels, step):
             corner = inner[:, rows, columns].reshape(len(inner), -1)
-            total = net.head.weight[group] @ corner
+            total = net.head.weight[group] @ corner.astype(np.float32)
             total += self.head_bias[group]
-            parts.append(_cut(total, SCALES - 1).astype(np.uint8).ravel())
+            parts.append(_cut(total, SCALES - 1).ravel())
         return np.concatenate(parts)
+
+    def _context(self) -> Floats:
+        """What the symbols so far add, (hidden, positions)."""
+        return self.net.context(_shifted(self.energy, self.shifted))
+
+    def _blank_context(self) -> Floats:
+        """The same before any symbol: positions differ only in being at an edge or not."""
+        _, height, width = self.energy.shape
+        small = self.energy[:, :3, :3]
+        _, rows, columns = small.shape
+        out = np.zeros((3, len(small), rows + 2, columns), np.float32)
+        total = self.net.context(_shifted(small, out)).reshape(-1, rows, columns)
+        total = np.repeat(total, _middle(rows, height), axis=1)
+        return np.repeat(total, _middle(columns, width), axis=2).reshape(len(total), -1)
 
     @_one_thread
     def reveal(self, step: int, symbols: npt.NDArray[np.int16]) -> None:
@@ -188,27 +224,37 @@ def dense(
     return out
 
 
-def _cut(total: Floats, peak: int = ACTIVATION_MAX) -> Floats:
-    """Sums that are divided and have the half: rounded, and no more than the peak; in place."""
-    np.clip(total, 0, peak + 0.5, out=total)
-    return np.floor(total, out=total)
+def _cut(total: Floats, peak: int = ACTIVATION_MAX) -> Activations:
+    """Sums that are divided and have the half: rounded, and no more than the peak."""
+    return np.clip(total, 0, peak + 0.5, out=total).astype(
+        np.uint8
+    )  # cuts off what is behind the point
 
 
-def _shuffle(x: Floats) -> Floats:
+def _shuffle(x: Activations) -> Activations:
     """pixel_shuffle by 2: (4 C, H, W) -> (C, 2H, 2W)."""
     channels, height, width = len(x) // 4, x.shape[1], x.shape[2]
     x = x.reshape(channels, 2, 2, height, width).transpose(0, 3, 1, 4, 2)
     return x.reshape(channels, 2 * height, 2 * width)
 
 
-def _windows(energy: Floats) -> Floats:
-    """3x3 windows of what `_cut` makes of (C, H, W), zero-padded: (C * 9, H * W)."""
-    padded = np.zeros((len(energy), energy.shape[1] + 2, energy.shape[2] + 2), np.float32)
-    inside = padded[:, 1:-1, 1:-1]
-    inside[:] = energy
-    _cut(inside)
-    windows = np.lib.stride_tricks.sliding_window_view(padded, energy.shape[1:], axis=(1, 2))
-    return windows.reshape(len(energy) * 9, -1)
+def _shifted(energy: Floats, out: Floats) -> Floats:
+    """What `_cut` makes of (C, H, W), by columns of a 3x3 kernel, into `out`, zero at its edges.
+
+    out: (3, C, H + 2, W): the neighbours to the left, the positions, the neighbours to the right.
+    """
+    middle = out[1, :, 1:-1]
+    np.floor(np.clip(energy, 0, ACTIVATION_MAX + 0.5, out=middle), out=middle)
+    out[0, :, 1:-1, 1:] = middle[..., :-1]
+    out[2, :, 1:-1, :-1] = middle[..., 1:]
+    return out
+
+
+def _middle(few: int, many: int) -> npt.NDArray[np.intp]:
+    """How often each of a few (1 to 3) rows is repeated, so that they are many; edges stay."""
+    repeats = np.ones(few, np.intp)
+    repeats[few // 2] += many - few
+    return repeats
 
 
 def _flat(array: npt.NDArray[np.generic]) -> Floats:
