@@ -52,7 +52,7 @@ def jpeg(pixels: Pixels, quality: int, top: int = 0, left: int = 0) -> Pixels:
     buffer = io.BytesIO()
     as_image(shifted).save(buffer, "JPEG", quality=quality)
     with Image.open(buffer) as image:
-        return np.asarray(image).reshape(shifted.shape)[top:, left:]
+        return np.array(image).reshape(shifted.shape)[top:, left:]
 
 
 def shrink(pixels: Pixels, scale: int) -> Pixels:
@@ -86,4 +86,4 @@ def as_image(pixels: Pixels) -> Image.Image:
 
 def _resized(pixels: Pixels, width: int, height: int) -> Pixels:
     resized = as_image(pixels).resize((width, height), Image.Resampling.BICUBIC)
-    return np.asarray(resized).reshape(height, width, -1)
+    return np.array(resized).reshape(height, width, -1)
