@@ -21,6 +21,7 @@ from glassplate.flows import (
     cli_latents,
     cli_query,
     cli_report,
+    cli_restoration,
     cli_restore,
     cli_retrieve,
     cli_study,
@@ -98,6 +99,7 @@ app.command()(cli_query.query)
 app.command()(cli_query.info)
 app.command()(cli_restore.get)
 app.command()(cli_restore.extract)
+app.command()(cli_restoration.restore)
 app.command()(cli_retrieve.retrieve)
 app.command()(cli_restore.verify)
 app.command()(cli_compact.compact)

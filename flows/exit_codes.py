@@ -43,6 +43,8 @@ _BY_ERROR_CODE = {
     "bad-archive": ExitCode.USAGE,
     "not-an-image": ExitCode.USAGE,
     "damaged-image": ExitCode.USAGE,
+    "codec-limit": ExitCode.USAGE,
+    "too-many-pixels": ExitCode.USAGE,
     "missing-extra": ExitCode.USAGE,
     "too-many-failures": ExitCode.GATE,
     "commit-conflict": ExitCode.CONFLICT,

@@ -30,17 +30,19 @@ def restore_file(
     picture = ingest(_read(url), url, MAX_PIXELS)
     if picture.pixels is None:
         raise UnsupportedImageError(
-            f"cannot be restored ({picture.keep_reason})", "8-bit grey and RGB pictures can.", url
+            f"cannot be restored ({picture.keep_reason})",
+            "8-bit grey and RGB pictures can, with alpha, too.",
+            url,
         )
     image = with_metadata(as_image(picture.pixels), picture)
     return restored(image, restorer, url, progress)
 
 
 def _read(url: str) -> bytes:
-    try:
-        with storage_errors(url), fsspec.open(url, "rb") as file:
-            return bytes(file.read())
-    except (FileNotFoundError, IsADirectoryError, ValueError, ImportError) as error:
-        raise InputError(
-            "no such file", "Name an archive and a picture, or a file.", url
-        ) from error
+    with storage_errors(url):
+        try:
+            with fsspec.open(url, "rb") as file:
+                return bytes(file.read())
+        except (FileNotFoundError, IsADirectoryError, ValueError, ImportError) as error:
+            fix = "Name an archive and a picture, or a file."
+            raise InputError("no such file", fix, url) from error

@@ -51,13 +51,14 @@ def restored(
 
     Raises UnsupportedImageError for anything but 8-bit grey and RGB, TooManyPixelsError.
     """
-    if image.mode == "P" and "transparency" not in image.info:
-        image, info = image.convert("RGB"), image.info
-    else:
-        info = image.info
-    if image.mode not in MODES:
+    info = image.info
+    if image.mode == "P":
+        image = image.convert("RGB")
+    if image.mode not in MODES or "transparency" in info:
         raise UnsupportedImageError(
-            f"pictures of mode {image.mode} cannot be restored", "8-bit grey and RGB can.", label
+            "cannot be restored (another mode, or a transparent colour)",
+            "8-bit grey and RGB pictures can, with alpha, too.",
+            label,
         )
     pixels = np.array(image)
     pixels = pixels[:, :, None] if pixels.ndim == 2 else pixels

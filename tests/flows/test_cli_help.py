@@ -22,7 +22,7 @@ from glassplate.pipelines.errors import (
 )
 
 COMMANDS = ["compress", "plan", "list", "query", "info", "get", "extract", "retrieve", "verify"]
-COMMANDS += ["compact"]
+COMMANDS += ["compact", "restore"]
 COMMANDS += ["stats", "codecs", "runners", "report", "evaluate", "demo"]
 COMMANDS += ["similar", "export", "sample", "interpolate"]
 Run = Callable[..., Any]
