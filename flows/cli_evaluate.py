@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -9,6 +10,18 @@ import typer
 from annotated_types import MinLen
 
 from glassplate.codecs.errors import ConfigError
+from glassplate.flows.cli_evaluate_refine import (
+    REFINED_PEERS,
+    REFINED_QUALITIES,
+    RefinersOption,
+    RefinerWeightsOption,
+    SweepPicturesOption,
+    SweepRatesOption,
+    SweepStepsOption,
+    SweepStrengthsOption,
+    refine_config,
+    run_refine,
+)
 from glassplate.flows.live import live_count
 from glassplate.flows.options import (
     DeviceOption,
@@ -17,16 +30,19 @@ from glassplate.flows.options import (
     evaluate_config,
     output_of,
 )
-from glassplate.flows.output import one_line
+from glassplate.flows.output import Output, one_line
 
 if TYPE_CHECKING:
     from glassplate.pipelines.bd_rate import Curve
-    from glassplate.pipelines.evaluate import Evaluation
+    from glassplate.pipelines.evaluate import EvaluateConfig, Evaluation
     from glassplate.pipelines.evaluate_summary import Summary
 
 PEERS = "hyperprior,jpeg,webp,avif,avif:subsampling=4:4:4,jxl,jp2"
 LADDER = ",".join(map(str, range(0, 100, 5)))
 PREFERRED_ANCHOR = "avif"
+EVALUATING = ("bpp_range", "anchor", "reference", "ssimulacra2")
+REFINING = ("refiner_weights", "sweep_rates", "sweep_pictures", "steps", "strengths")
+"""Options that go only without, and only with --refine."""
 _COLUMNS = (
     "codec",
     "bd_rate_percent",
@@ -56,6 +72,12 @@ def evaluate(
     qualities: Annotated[
         str, typer.Option("--qualities", metavar="LIST", help="The ladder, 0 to 100, by commas.")
     ] = LADDER,
+    refine: RefinersOption = None,
+    refiner_weights: RefinerWeightsOption = None,
+    sweep_rates: SweepRatesOption = 2,
+    sweep_pictures: SweepPicturesOption = 6,
+    steps: SweepStepsOption = "1,2,4,8,25",
+    strengths: SweepStrengthsOption = "0.25,0.5,0.75",
     bpp_range: Annotated[
         str,
         typer.Option(
@@ -119,18 +141,56 @@ def evaluate(
         glassplate evaluate photos/ --codecs hyperprior:weights=mine/,hyperprior,avif
 
         glassplate evaluate kodak/ --codecs avif,avif:subsampling=4:4:4,jxl --anchor jxl
+
+        glassplate evaluate kodak/ --refine flow,gan --out refined/
+
+    With --refine (extra `perceptual`): the first of --codecs, its plain and its refined pictures,
+    against the others at no more bits, by PSNR, MS-SSIM, SSIMULACRA2, ST-LPIPS and a Fréchet
+    distance. What is measured is kept in DIR/measured, and used again.
     """
-    config = evaluate_config(
-        source=directory,
-        codecs=[name for part in codecs.split(",") if (name := part.strip())],
-        qualities=[part for part in qualities.split(",") if part.strip()],
-        bpp_range=_parse_range(bpp_range),
-        limit=limit,
-        workers=workers,
-        device=device,
-        ssimulacra2=ssimulacra2,
-        plugins=plugin or [],
-    )
+    shared = {
+        "source": directory,
+        "limit": limit,
+        "workers": workers,
+        "device": device,
+        "plugins": plugin or [],
+    }
+    shown = not (no_progress or as_json)
+    if refine is not None:
+        _only(context, EVALUATING, "does not go with --refine")
+        config = refine_config(
+            codecs=_list(_given(context, "codecs", codecs, REFINED_PEERS)),
+            qualities=_list(_given(context, "qualities", qualities, REFINED_QUALITIES)),
+            refiners=_list(refine),
+            weights=refiner_weights,
+            steps=_list(steps),
+            strengths=_list(strengths),
+            sweep_rates=sweep_rates,
+            sweep_pictures=sweep_pictures,
+            **shared,
+        )
+        run_refine(output_of(context), config, out, shown=shown)
+    else:
+        _only(context, REFINING, "needs --refine")
+        options = evaluate_config(
+            codecs=_list(codecs),
+            qualities=_list(qualities),
+            bpp_range=_parse_range(bpp_range),
+            ssimulacra2=ssimulacra2,
+            **shared,
+        )
+        _run(output_of(context), options, anchor, reference, out, shown=shown)
+
+
+def _run(
+    output: Output,
+    config: EvaluateConfig,
+    anchor: str | None,
+    reference: Path | None,
+    out: Path,
+    *,
+    shown: bool,
+) -> None:
     chosen = _anchor(config.codecs, anchor)
     published = _read_curves(reference) if reference else {}
 
@@ -138,17 +198,37 @@ def evaluate(
     from glassplate.pipelines.evaluate import evaluate as measure
     from glassplate.pipelines.evaluate_summary import summarise
 
-    output = output_of(context)
-    shown = not (no_progress or output.as_json)
     with live_count(output.stderr, "measuring", shown=shown) as show:
         evaluation = measure(config, show)
     summary = summarise(evaluation, chosen, published)
     files = write_evaluation(evaluation, summary, published, out)
     output.records(_rows(evaluation, summary), _COLUMNS)
+    low, high = config.bpp_range
     output.message(
-        f"BD-rate by PSNR-RGB against {chosen}, {bpp_range} bpp;"
+        f"BD-rate by PSNR-RGB against {chosen}, {low:g}-{high:g} bpp;"
         f" the rest at {summary.psnr:.2f} dB. Wrote {one_line(str(files[1]))}"
     )
+
+
+def _list(text: str) -> list[str]:
+    return [name for part in text.split(",") if (name := part.strip())]
+
+
+def _given(context: typer.Context, name: str, value: str, other: str) -> str:
+    """The value of an option, or another default."""
+    return value if _was_given(context, name) else other
+
+
+def _only(context: typer.Context, names: Iterable[str], cause: str) -> None:
+    """Raises ConfigError if one of these options was given."""
+    for name in names:
+        if _was_given(context, name):
+            raise ConfigError(cause, "See --help.", "--" + name.replace("_", "-"))
+
+
+def _was_given(context: typer.Context, name: str) -> bool:
+    source = context.get_parameter_source(name)  # of click, or of typer's copy of it
+    return source is not None and source.name != "DEFAULT"
 
 
 def _rows(evaluation: Evaluation, summary: Summary) -> list[dict[str, Any]]:

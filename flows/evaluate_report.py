@@ -10,7 +10,6 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 from PIL import Image
 
 from glassplate.codecs import Pixels, Target
@@ -18,7 +17,7 @@ from glassplate.codecs.errors import TargetMissedError
 from glassplate.codecs.metrics import psnr
 from glassplate.flows.figures import Figure, rate_figure
 from glassplate.flows.output import plain
-from glassplate.flows.pictures import data_url
+from glassplate.flows.pictures import data_url, worst_window
 from glassplate.flows.report import write_page
 from glassplate.pipelines.bd_rate import Curve, rising
 from glassplate.pipelines.codec_choice import build_choice
@@ -29,9 +28,8 @@ from glassplate.pipelines.measure import load_pixels
 
 FORMAT = 1
 COMPARED_PICTURES = 3
-BLOCK = 32
-CROP_BLOCKS = (7, 10)
-"""Rows and columns of blocks: crops are at most 320 x 224 pixels, shown pixel for pixel."""
+CROP = (224, 320)
+"""Rows and columns of crops at most, shown pixel for pixel."""
 
 
 @dataclass(frozen=True)
@@ -157,7 +155,7 @@ def _crops(evaluation: Evaluation, summary: Summary) -> list[tuple[str, list[Cro
             for codec in evaluation.codecs
         }
         marked = decoded[summary.anchor]
-        window = _window(original, marked[0] if marked else original)
+        window = worst_window(original, marked[0] if marked else original, CROP)
         crops = [Crop("original", _crop_url(original[window]))]
         for choice, found in decoded.items():
             if found is None:
@@ -181,22 +179,6 @@ def _at_rate(
         return None
     (pixels,) = codec.decode([encoded.bitstream])
     return pixels, 8 * len(encoded.bitstream) / (original.shape[0] * original.shape[1])
-
-
-def _window(original: Pixels, decoded: Pixels) -> tuple[slice, slice]:
-    """Rows and columns of the window with the greatest squared error."""
-    error = np.square(original.astype(np.float32) - decoded).sum(axis=2)
-    height, width = (side // BLOCK * BLOCK for side in error.shape)
-    rows, columns = (
-        min(n, side // BLOCK) for n, side in zip(CROP_BLOCKS, error.shape, strict=True)
-    )
-    if not (rows and columns):
-        return slice(None), slice(None)
-    blocks = error[:height, :width].reshape(height // BLOCK, BLOCK, width // BLOCK, BLOCK)
-    windows = np.lib.stride_tricks.sliding_window_view(blocks.sum(axis=(1, 3)), (rows, columns))
-    sums = windows.sum(axis=(2, 3))
-    top, left = (BLOCK * int(at) for at in np.unravel_index(sums.argmax(), sums.shape))
-    return slice(top, top + rows * BLOCK), slice(left, left + columns * BLOCK)
 
 
 def _crop_url(pixels: Pixels) -> str:

@@ -121,6 +121,25 @@ def rate_figure(
     return Figure(name, caption, canvas)
 
 
+def trade_figure(
+    name: str,
+    caption: str,
+    labels: tuple[str, str],
+    curves: Mapping[str, Sequence[tuple[float, float, str]]],
+) -> Figure:
+    """Two qualities against each other: (x, y, what is written beside the point)."""
+    canvas, axes = _new(*labels, size=(6.4, 4.6))
+    for place, (label, curve) in enumerate(curves.items()):
+        x, y, texts = zip(*curve, strict=True)
+        colour = _CURVES[place % len(_CURVES)]
+        axes.plot(x, y, "o-", color=colour, linewidth=1.4, markersize=3.5, label=label)
+        for at, text in zip(zip(x, y, strict=True), texts, strict=True):
+            axes.annotate(text, at, (3, 3), textcoords="offset points", fontsize=7, color=colour)
+    axes.grid(color=_PUBLISHED, alpha=0.2, linewidth=0.6)
+    axes.legend(frameon=False, labelcolor=_INK, fontsize=8)
+    return Figure(name, caption, canvas)
+
+
 def quantisation_figure(
     name: str, caption: str, curves: Mapping[str, Sequence[tuple[int, float, float]]]
 ) -> Figure:

@@ -9,35 +9,26 @@ pictures for each setting. All codecs see the same pictures.
 
 from __future__ import annotations
 
-import logging
 import math
-import os
-from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import ProcessPoolExecutor
+from collections.abc import Callable
 from concurrent.futures.process import BrokenProcessPool
-from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
-from multiprocessing import get_context
 from statistics import fmean
 from typing import Annotated
 
-import torch
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from glassplate.codecs import Codec, CodecSpec
 from glassplate.codecs.base import Device
-from glassplate.codecs.errors import EncodeError, InputError, UnsupportedImageError
+from glassplate.codecs.errors import EncodeError
 from glassplate.codecs.extras import optional
 from glassplate.pipelines.bd_rate import EXTRA
 from glassplate.pipelines.codec_choice import build_choice
 from glassplate.pipelines.config import DEFAULT_MAX_PIXELS
-from glassplate.pipelines.errors import SourceError
-from glassplate.pipelines.measure import Point, Setting, Subject, load_pixels, measure
+from glassplate.pipelines.measure import Point, Setting, Subject, measure
 from glassplate.pipelines.peak_memory import PeakMemory, peak_memory
-from glassplate.pipelines.sources import list_source
-
-logger = logging.getLogger(__name__)
+from glassplate.pipelines.subjects import Mapped, choose, mapping
 
 Show = Callable[[int, int, str], None]
 """Shows (points measured, points in all, text)."""
@@ -124,11 +115,12 @@ def evaluate(config: EvaluateConfig, progress: Show | None = None) -> Evaluation
     if config.ssimulacra2:
         optional("ssimulacra2", EXTRA)
     codecs = {name: build_choice(name, config.device, config.plugins) for name in config.codecs}
-    pictures, left_out = _pictures(config, codecs)
+    refusals = {name: codec.refuses for name, codec in codecs.items()}
+    pictures, left_out = choose(config.source, refusals, config.limit, config.max_pixels)
     total = len(codecs) * len(config.qualities) * len(pictures)
     measured = []
     try:
-        with _mapping(config.workers) as mapped:
+        with mapping(config.workers) as mapped:
             for place, (choice, codec) in enumerate(codecs.items()):
                 show = partial(_shown, progress, total * place // len(codecs), total)
                 measured.append(_measure_codec(config, choice, codec, pictures, mapped, show))
@@ -143,49 +135,6 @@ def evaluate(config: EvaluateConfig, progress: Show | None = None) -> Evaluation
 def _shown(progress: Show | None, before: int, total: int, done: int, text: str) -> None:
     if progress:
         progress(before + done, total, text)
-
-
-def _pictures(
-    config: EvaluateConfig, codecs: dict[str, Codec]
-) -> tuple[list[Subject], list[tuple[str, str]]]:
-    """The pictures that every codec can hold, and the files left out, with reasons."""
-    chosen: list[Subject] = []
-    left_out: list[tuple[str, str]] = []
-    for ref in list_source(config.source).refs:
-        if len(chosen) == config.limit:
-            break
-        try:
-            height, width, channels = load_pixels(ref, config.max_pixels).shape
-        except (InputError, UnsupportedImageError) as error:
-            left_out.append((ref.name, error.cause))
-            continue
-        refusals = {name: codec.refuses(width, height, channels) for name, codec in codecs.items()}
-        reasons = [f"{name}: {reason}" for name, reason in refusals.items() if reason]
-        if reasons:
-            left_out.append((ref.name, ", ".join(reasons)))
-        else:
-            chosen.append(Subject(ref.name, width, height, ref))
-    for name, reason in left_out:
-        logger.warning("%s: left out: %s", name, reason)
-    if not chosen:
-        raise SourceError("holds no picture that can be measured", "", config.source)
-    return chosen, left_out
-
-
-Mapped = Callable[[Callable[[Subject], Point], Iterable[Subject]], Iterable[Point]]
-
-
-@contextmanager
-def _mapping(workers: int) -> Iterator[Mapped]:
-    """`map`, in this process or in several."""
-    if workers == 1:
-        yield map
-        return
-    threads = max(1, len(os.sched_getaffinity(0)) // workers)
-    with ProcessPoolExecutor(
-        workers, get_context("spawn"), torch.set_num_threads, (threads,)
-    ) as pool:
-        yield pool.map
 
 
 def _measure_codec(

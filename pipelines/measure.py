@@ -98,7 +98,7 @@ def measure(setting: Setting, quality: float, picture: Subject) -> Point:
         bpp=8 * len(encoded.bitstream) / (picture.width * picture.height),
         psnr=psnr(pixels, decoded),
         ms_ssim=similarity,
-        ssimulacra2=_ssimulacra2(pixels, decoded) if setting.ssimulacra2 else None,
+        ssimulacra2=ssimulacra2(pixels, decoded) if setting.ssimulacra2 else None,
         encode_seconds=between - started,
         decode_seconds=ended - between,
     )
@@ -124,8 +124,11 @@ def _warm_codec(choice: str, device: Device, plugins: tuple[str, ...]) -> Codec:
     return codec
 
 
-def _ssimulacra2(a: Pixels, b: Pixels) -> float:
-    """SSIMULACRA2 (100 is equal, 90 not to be told apart), by a Python port of libjxl's tool."""
+def ssimulacra2(a: Pixels, b: Pixels) -> float:
+    """SSIMULACRA2 (100 is equal, 90 not to be told apart), by a Python port of libjxl's tool.
+
+    a, b: (H, W, 1 or 3). Raises MissingExtraError.
+    """
     files: list[Any] = []
     for pixels in (a, b):
         file = io.BytesIO()

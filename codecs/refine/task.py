@@ -15,7 +15,7 @@ from glassplate.codecs.hyperprior.model import Hyperprior
 from glassplate.codecs.refine.flow import sample_flow
 from glassplate.codecs.refine.network import Condition, ModelConfig, ResidualModel
 from glassplate.codecs.refine.pairs import measure_spread, random_quality, reconstruct
-from glassplate.codecs.refine.schedule import Schedule, ShiftedCosine, StraightLine
+from glassplate.codecs.refine.schedule import Schedule, StraightLine
 from glassplate.codecs.refine.weights import load
 
 VALIDATED_QUALITIES = (100, 300, 600)
@@ -30,14 +30,14 @@ class DenoisingTask:
     Both are the same regression, in units in which its target has unit variance; they differ in
     how times are spread over levels of noise. Times are stratified over the batch.
 
-    schedule: ShiftedCosine for diffusion; for a flow None, straight lines from noise of the
-        reconstruction's own error.
+    schedule: ShiftedCosine for diffusion, StraightLine for a flow from pure noise; for a flow None,
+        straight lines from noise of the reconstruction's own error.
     steps: Of the flow that refines pictures for validation.
     """
 
     model: ModelConfig
     codec: Hyperprior
-    schedule: ShiftedCosine | None = None
+    schedule: Schedule | None = None
     half: bool = True
     start: Path | None = None
     steps: int = 4

@@ -31,14 +31,19 @@ class RefinedPicture:
     facts: dict[str, Any]
 
     def save_detail_map(self, path: Path) -> None:
-        """A heat map, PNG: black where nothing was invented. Raises OSError."""
-        from matplotlib import colormaps
-
-        colours = colormaps["inferno"](np.arange(256) / FULL_SCALE, bytes=True)[:, :3]
-        image = Image.fromarray(self.detail)
-        image.putpalette(colours.tobytes())
+        """`heat_map` as PNG. Raises OSError."""
         path.parent.mkdir(parents=True, exist_ok=True)
-        image.save(path, "PNG")
+        heat_map(self.detail).save(path, "PNG")
+
+
+def heat_map(detail: npt.NDArray[np.uint8]) -> Image.Image:
+    """(H, W) levels of change to colours: black where nothing was invented."""
+    from matplotlib import colormaps
+
+    colours = colormaps["inferno"](np.arange(256) / FULL_SCALE, bytes=True)[:, :3]
+    image = Image.fromarray(detail)
+    image.putpalette(colours.tobytes())
+    return image
 
 
 def facts_of(refiner: Refiner) -> dict[str, Any]:

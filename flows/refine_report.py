@@ -1,0 +1,155 @@
+"""What an evaluation of refiners leaves behind: a JSON document, and a page with its figures."""
+
+from __future__ import annotations
+
+import base64
+import json
+from collections.abc import Iterable
+from dataclasses import asdict
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from glassplate.codecs.photo_features import NETWORK, PATCH, PATCH_STRIDE
+from glassplate.flows.contact_sheet import write_sheet
+from glassplate.flows.figures import Figure, rate_figure, trade_figure
+from glassplate.flows.output import plain
+from glassplate.flows.report import write_page
+from glassplate.pipelines.evaluate_refine import RefineEvaluation, Row
+from glassplate.pipelines.machine import machine
+from glassplate.pipelines.refine_variants import PLAIN
+
+FORMAT = 1
+METRICS = {
+    "psnr": "PSNR-RGB in dB",
+    "ms_ssim": "MS-SSIM",
+    "ssimulacra2": "SSIMULACRA2",
+    "st_lpips": "ST-LPIPS",
+    "frechet": f"Fréchet distance, {NETWORK} stage 5",
+}
+PERCEPTUAL = ("st_lpips", "frechet")
+
+
+def write_refine_evaluation(evaluation: RefineEvaluation, folder: Path) -> list[Path]:
+    """Write refine.json, refine.html, refine.webp, which is the contact sheet, and the figures.
+
+    Returns the files. Raises OSError.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    document = folder / "refine.json"
+    text = json.dumps(plain(_document(evaluation)), indent=1)
+    document.write_text(text + "\n", encoding="utf-8")
+    sheet = write_sheet(evaluation, folder / "refine.webp")
+    page = _page(evaluation, sheet)
+    target, figures = folder / "refine.html", folder / "figures"
+    return [document, *write_page("evaluate_refine.html", page, target, figures), sheet]
+
+
+def _document(evaluation: RefineEvaluation) -> dict[str, Any]:
+    exclude = {"source", "weights", "workers"}
+    return {
+        "format": FORMAT,
+        "finished": datetime.now(UTC).isoformat(timespec="seconds"),
+        "machine": machine(),
+        "settings": evaluation.config.model_dump(mode="json", exclude=exclude),
+        "weights": evaluation.weights,
+        "pictures": [picture.name for picture in evaluation.pictures],
+        "swept": [picture.name for picture in evaluation.swept],
+        "left_out": evaluation.left_out,
+        "patches": evaluation.patches,
+        "rows": [asdict(row) for row in evaluation.rows],
+        "sweep": [asdict(row) for row in evaluation.sweep],
+        "speeds": [asdict(speed) for speed in evaluation.speeds],
+    }
+
+
+def _page(evaluation: RefineEvaluation, sheet: Path) -> dict[str, Any]:
+    return {
+        "title": Path(evaluation.config.source).name or "pictures",
+        "evaluation": evaluation,
+        "config": evaluation.config,
+        "metrics": METRICS,
+        "patch": (PATCH, PATCH_STRIDE),
+        "tables": [(row, _of_quality(evaluation.rows, row.quality)) for row in _plain(evaluation)],
+        "sweeps": [
+            (row, _of_quality(evaluation.sweep, row.quality))
+            for row in evaluation.sweep
+            if row.variant == PLAIN.name
+        ],
+        "speeds": {speed.variant: speed for speed in evaluation.speeds},
+        "figures": [*_rate_figures(evaluation), *_trade_figures(evaluation)],
+        "sheet": "data:image/webp;base64," + base64.b64encode(sheet.read_bytes()).decode(),
+        "megapixels": sum(picture.megapixels for picture in evaluation.pictures),
+        "machine": machine(),
+    }
+
+
+def _plain(evaluation: RefineEvaluation) -> list[Row]:
+    return [row for row in evaluation.rows if row.variant == PLAIN.name]
+
+
+def _of_quality(rows: Iterable[Row], quality: float) -> list[Row]:
+    return [row for row in rows if row.quality == quality]
+
+
+def _rate_figures(evaluation: RefineEvaluation) -> list[Figure]:
+    """Each metric over the rate, a curve for each variant."""
+    names = dict.fromkeys(row.variant for row in evaluation.rows)
+    highest = max(row.bpp or 0 for row in evaluation.rows)
+    caption = f"Mean of {len(evaluation.pictures)} pictures. "
+    figures = []
+    for metric, label in METRICS.items():
+        curves = {
+            name: [
+                (row.bpp, getattr(row, metric))
+                for row in evaluation.rows
+                if row.variant == name and row.bpp is not None
+            ]
+            for name in names
+        }
+        better = "Lower is better." if metric in PERCEPTUAL else "Higher is better."
+        name = f"refine-{metric.replace('_', '-')}"
+        figures.append(rate_figure(name, caption + better, label, curves, {}, highest * 1.02))
+    return figures
+
+
+def _trade_figures(evaluation: RefineEvaluation) -> list[Figure]:
+    """Distortion against perception at each swept rate: by steps and by strength."""
+    figures = []
+    for start in (row for row in evaluation.sweep if row.variant == PLAIN.name):
+        rows = _of_quality(evaluation.sweep, start.quality)
+        for metric in PERCEPTUAL:
+            curves = {
+                name: [(row.psnr or 0.0, getattr(row, metric), text) for row, text in curve]
+                for name, curve in _curves(start, rows).items()
+            }
+            figures.append(
+                trade_figure(
+                    f"trade-{metric.replace('_', '-')}-{start.quality:g}",
+                    f"{start.bpp:.3f} bits per pixel, {len(evaluation.swept)} pictures. To the"
+                    " right: closer to the original, pixel by pixel; down: likelier to be taken for"
+                    " it. Numbers: steps, or strength.",
+                    (METRICS["psnr"], METRICS[metric]),
+                    curves,
+                )
+            )
+    return figures
+
+
+def _curves(start: Row, rows: list[Row]) -> dict[str, list[tuple[Row, str]]]:
+    """By name: each sampler by steps, and each kind by strength, which starts at the plain decode.
+
+    Names of variants are 'flow 4', 'gan', 'flow 4 at 0.5'.
+    """
+    curves: dict[str, list[tuple[Row, str]]] = {}
+    whole = {row.variant: row for row in rows}
+    for row in rows:
+        name, _, strength = row.variant.partition(" at ")
+        if row.variant == PLAIN.name:
+            curves[PLAIN.name] = [(row, "")]
+        elif strength:
+            curve = curves.setdefault(f"{name} by strength", [(start, "0"), (whole[name], "1")])
+            curve.insert(-1, (row, strength))
+        else:
+            curves.setdefault(row.family, []).append((row, name.partition(" ")[2]))
+    return curves

@@ -1,0 +1,266 @@
+"""Refiners over a collection: what they gain over the plain decode, what they lose, what they cost.
+
+pictures -> for each quality: one stream -> for each variant: Scores, features of patches
+                                            mean and Fréchet distance over the pictures -> Row
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable
+from concurrent.futures.process import BrokenProcessPool
+from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
+from statistics import fmean
+from typing import Annotated
+
+import numpy as np
+from pydantic import BaseModel, ConfigDict, Field, field_validator
+
+from glassplate.codecs import photo_features, st_lpips
+from glassplate.codecs.base import Device
+from glassplate.codecs.errors import EncodeError
+from glassplate.codecs.extras import optional
+from glassplate.codecs.frechet import frechet_distance
+from glassplate.codecs.metrics import MIN_SIDE
+from glassplate.codecs.packaged import EXTRA
+from glassplate.codecs.refine.options import MAX_STEPS, Kind
+from glassplate.pipelines.config import DEFAULT_MAX_PIXELS
+from glassplate.pipelines.evaluate import Quality, Show
+from glassplate.pipelines.measure import Subject
+from glassplate.pipelines.refine_measure import Bench, Picture, Scores
+from glassplate.pipelines.refine_variants import PLAIN, Variant, compared, swept
+from glassplate.pipelines.subjects import choose, mapping
+
+Steps = Annotated[int, Field(ge=1, le=MAX_STEPS)]
+Strength = Annotated[float, Field(gt=0, le=1)]
+
+
+class RefineEvaluateConfig(BaseModel):
+    """What to measure.
+
+    codec, peers: See `build_choice`; peers are given no more bits than the codec needed.
+    qualities: Of the codec.
+    refiners: Kinds, each with its usual sampler and steps at every quality.
+    weights: A folder with a weight file for each kind; None: the shipped ones.
+    sweep_rates, sweep_pictures: At so many of the lowest qualities, on so many pictures, evenly
+        spread, all samplers by `steps` and all kinds by `strengths`, too.
+    limit: The first so many pictures. workers: Processes.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    source: str
+    codec: str = "hyperprior"
+    peers: tuple[str, ...] = ("jpeg", "avif")
+    qualities: tuple[Quality, ...] = Field(default=(5, 15, 30, 50), min_length=1)
+    refiners: tuple[Kind, ...] = Field(min_length=1)
+    weights: Path | None = None
+    steps: tuple[Steps, ...] = (1, 2, 4, 8, 25)
+    strengths: tuple[Strength, ...] = (0.25, 0.5, 0.75)
+    sweep_rates: int = Field(default=2, ge=0)
+    sweep_pictures: int = Field(default=6, ge=1)
+    limit: int | None = Field(default=None, ge=1)
+    workers: int = Field(default=1, ge=1, le=256)
+    device: Device = "auto"
+    plugins: tuple[str, ...] = ()
+    max_pixels: int = Field(default=DEFAULT_MAX_PIXELS, ge=1)
+
+    @field_validator("qualities", "steps", "strengths")
+    @classmethod
+    def _ascending(cls, value: tuple[float, ...]) -> tuple[float, ...]:
+        return tuple(sorted(set(value)))
+
+    def compared(self) -> list[Variant]:
+        """At every quality, on every picture."""
+        return compared(self.peers, dict.fromkeys(self.refiners), self.weights)
+
+    def swept(self) -> list[Variant]:
+        """At the lowest qualities, on some pictures."""
+        kinds = dict.fromkeys(self.refiners)
+        return [PLAIN, *swept(kinds, self.steps, self.strengths, self.weights)]
+
+
+@dataclass(frozen=True)
+class Row:
+    """Means over pictures of one variant at one quality.
+
+    pictures: Those that it could make; the rest is None unless it could make all of them.
+    frechet: Between the features of all patches, of the originals and of what came back.
+    """
+
+    quality: float
+    variant: str
+    family: str
+    pictures: int
+    bpp: float | None = None
+    psnr: float | None = None
+    ms_ssim: float | None = None
+    ssimulacra2: float | None = None
+    st_lpips: float | None = None
+    frechet: float | None = None
+
+
+@dataclass(frozen=True)
+class Speed:
+    """From stream to picture, decoding included; relative: to the plain decode."""
+
+    variant: str
+    seconds_per_megapixel: float
+    relative: float
+
+
+@dataclass(frozen=True)
+class RefineEvaluation:
+    """Everything measured.
+
+    weights: sha256 of each refiner's. left_out: Files, each with the reason.
+    rows: Of all pictures. sweep: Of `swept` alone, plain decode and all steps and strengths.
+    patches: How many the Fréchet distances of `rows` and `sweep` are over.
+    speeds: On the first picture at the lowest quality.
+    """
+
+    config: RefineEvaluateConfig
+    bench: Bench
+    weights: dict[Kind, str]
+    pictures: tuple[Subject, ...]
+    swept: tuple[Subject, ...]
+    left_out: tuple[tuple[str, str], ...]
+    rows: tuple[Row, ...]
+    sweep: tuple[Row, ...]
+    patches: tuple[int, int]
+    speeds: tuple[Speed, ...]
+
+
+def evaluate_refine(
+    config: RefineEvaluateConfig, folder: Path, progress: Show | None = None
+) -> RefineEvaluation:
+    """Measure every variant; what `folder` holds of an earlier evaluation is used.
+
+    Raises, before any work, what `get_codec` and `Refiner` raise, MissingExtraError, and
+    SourceError if no picture can be used; EncodeError or BitstreamError where a codec fails.
+    """
+    bench = Bench(config.codec, folder, config.device, config.plugins, config.max_pixels)
+    optional("ssimulacra2", EXTRA)
+    st_lpips.load_network()
+    photo_features.load_network()
+    codecs = {choice: bench.build(choice) for choice in (config.codec, *config.peers)}
+    weights = {
+        variant.refine.kind: bench.refiner(variant.refine).weights_sha256
+        for variant in config.compared()
+        if variant.refine
+    }
+    refusals = {choice: codec.refuses for choice, codec in codecs.items()} | {"metrics": _too_small}
+    pictures, left_out = choose(config.source, refusals, config.limit, config.max_pixels)
+    some = _spread(pictures, config.sweep_pictures) if config.sweep_rates else []
+    _measure(config, bench, pictures, some, progress)
+    low = config.qualities[: config.sweep_rates]
+    rows, of_all = _rows(bench, pictures, config.qualities, config.compared())
+    sweep, of_some = _rows(bench, some, low, config.swept())
+    speeds = _speeds(config, Picture(bench, pictures[0]))
+    return RefineEvaluation(
+        config=config,
+        bench=bench,
+        weights=weights,
+        pictures=tuple(pictures),
+        swept=tuple(some),
+        left_out=tuple(left_out),
+        rows=tuple(rows),
+        sweep=tuple(sweep),
+        patches=(of_all, of_some),
+        speeds=tuple(speeds),
+    )
+
+
+def _too_small(width: int, height: int, channels: int) -> str | None:
+    return f"a side is under {MIN_SIDE} pixels" if min(width, height) < MIN_SIDE else None
+
+
+def _spread(pictures: list[Subject], count: int) -> list[Subject]:
+    count = min(count, len(pictures))
+    return [pictures[place * len(pictures) // count] for place in range(count)]
+
+
+def _measure(
+    config: RefineEvaluateConfig,
+    bench: Bench,
+    pictures: list[Subject],
+    some: list[Subject],
+    progress: Show | None,
+) -> None:
+    """Everything into the folder, a picture at a time."""
+    names = frozenset(picture.name for picture in some)
+    try:
+        with mapping(config.workers) as mapped:
+            done = mapped(partial(_measure_picture, config, bench, names), pictures)
+            for count, name in enumerate(done, 1):
+                if progress:
+                    progress(count, len(pictures), name)
+    except BrokenProcessPool as error:
+        fix = "Is there enough memory? Fewer --workers need less."
+        raise EncodeError("a worker process was killed", fix, config.source) from error
+
+
+def _measure_picture(
+    config: RefineEvaluateConfig, bench: Bench, some: frozenset[str], subject: Subject
+) -> str:
+    picture = Picture(bench, subject)
+    picture.patches()
+    for place, quality in enumerate(config.qualities):
+        variants = config.compared()
+        if subject.name in some and place < config.sweep_rates:
+            variants += config.swept()
+        for variant in dict.fromkeys(variants):
+            picture.measure(quality, variant)
+    return subject.name
+
+
+def _rows(
+    bench: Bench, subjects: list[Subject], qualities: Iterable[float], variants: list[Variant]
+) -> tuple[list[Row], int]:
+    """Means over what the folder holds, and how many patches the originals have."""
+    if not subjects:
+        return [], 0
+    pictures = [Picture(bench, subject) for subject in subjects]
+    originals = np.concatenate([picture.patches() for picture in pictures])
+    rows = []
+    for quality in qualities:
+        for variant in variants:
+            found = [picture.measure(quality, variant) for picture in pictures]
+            scores = [one.scores for one in found if one.scores]
+            row = Row(quality, variant.name, variant.family, len(scores))
+            if len(scores) == len(pictures):
+                patches = np.concatenate([one.patches for one in found])
+                row = _mean(row, scores, frechet_distance(originals, patches))
+            rows.append(row)
+    return rows, len(originals)
+
+
+def _mean(row: Row, scores: list[Scores], frechet: float) -> Row:
+    return replace(
+        row,
+        bpp=fmean(score.bpp for score in scores),
+        psnr=fmean(score.psnr for score in scores),
+        ms_ssim=fmean(score.ms_ssim for score in scores),
+        ssimulacra2=fmean(score.ssimulacra2 for score in scores),
+        st_lpips=fmean(score.st_lpips for score in scores),
+        frechet=frechet,
+    )
+
+
+def _speeds(config: RefineEvaluateConfig, picture: Picture) -> list[Speed]:
+    """The better of two runs of every variant that is made of the stream at full strength."""
+    seconds = {}
+    for variant in dict.fromkeys([*config.compared(), *config.swept()]):
+        if not variant.peer and (variant.refine is None or variant.refine.strength == 1):
+            decode = partial(picture.decode, config.qualities[0], variant)
+            seconds[variant.name] = min(_seconds(decode), _seconds(decode))
+    plain, size = seconds[PLAIN.name], picture.subject.megapixels
+    return [Speed(name, taken / size, taken / plain) for name, taken in seconds.items()]
+
+
+def _seconds(work: Callable[[], object]) -> float:
+    started = time.perf_counter()
+    work()
+    return time.perf_counter() - started
