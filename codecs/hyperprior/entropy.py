@@ -19,10 +19,12 @@ from glassplate.codecs.errors import BitstreamError
 from glassplate.codecs.hyperprior.blocks import QUALITY_STEPS
 from glassplate.codecs.hyperprior.order import STEPS, gather
 from glassplate.codecs.hyperprior.parsing import IntegerScaleNet, dense
+from glassplate.codecs.hyperprior.scale_net import SCALES
 from glassplate.codecs.hyperprior.tables import ESCAPE_RANGE, FrequencyTable
 
 Symbols = npt.NDArray[np.int16]
 _PLAIN = constriction.stream.model.Uniform(2 * ESCAPE_RANGE)
+_INDICES = np.arange(SCALES, dtype=np.uint8)
 
 
 @dataclass(frozen=True)
@@ -89,8 +91,9 @@ class EntropyCoder:
             order, counts = _by_index(state.indices(step))
             symbols = np.empty(len(order), np.int16)
             symbols[order] = _pop(coder, _groups(self.y_tables, counts))
-            state.reveal(step, symbols)
             steps.append(symbols)
+            if step < STEPS - 1:
+                state.reveal(step, symbols)
         if not coder.is_empty():
             raise BitstreamError("bytes are left over after the last symbol")
         return TileSymbols(z, dense(steps, self.scales.channels, height, width))
@@ -101,7 +104,9 @@ Group = tuple[FrequencyTable, int]
 
 def _by_index(indices: npt.NDArray[np.uint8]) -> tuple[npt.NDArray[np.intp], npt.NDArray[np.intp]]:
     """A stable order that sorts by scale index, and how many symbols each index has."""
-    return np.argsort(indices, kind="stable"), np.bincount(indices)
+    order = np.argsort(indices, kind="stable")
+    ends = np.searchsorted(indices[order], _INDICES, side="right")
+    return order, np.diff(ends, prepend=0)
 
 
 def _groups(tables: Sequence[FrequencyTable], counts: npt.NDArray[np.intp]) -> list[Group]:

@@ -117,9 +117,10 @@ class IntegerScaleNet:
         if max(inner, outer, *others) >= EXACT_BELOW or weights > WEIGHT_MAX:
             raise WeightsError("the integer scale net could overflow", "Use sound weights.")
         self.step_bias = step_bias[..., None] / np.float32(WEIGHT_UNIT) + np.float32(0.5)
-        self.up1, self.up2, self.energy = (
-            layers[name].divided(WEIGHT_UNIT, 0.5) for name in ("up1", "up2", "energy")
-        )
+        self.up1, self.up2 = (layers[name].divided(WEIGHT_UNIT, 0.5) for name in ("up1", "up2"))
+        energy = layers["energy"].divided(WEIGHT_UNIT, 0.5)
+        self.energy_bias = energy.bias[..., None]
+        self.energy_of_one = energy.weight * ACTIVATION_UNIT
         self.side = layers["side"].divided(WEIGHT_UNIT)
         self.context = ContextLayer(layers["context"].divided(WEIGHT_UNIT))
         self.head = layers["head"].divided(INDEX_UNIT, 0.5)
@@ -165,8 +166,8 @@ class ScaleState:
     ) -> None:
         self.net, self.side = net, side
         self.head_bias = net.head.bias + rate_bias / np.float32(INDEX_UNIT)
-        self.energy = np.empty((len(net.energy.bias), height, width), np.float32)
-        self.energy[:] = net.energy.bias[..., None]
+        self.energy = np.empty((len(net.energy_bias), height, width), np.float32)
+        self.energy[:] = net.energy_bias
         self.shifted = np.zeros((3, len(self.energy), height + 2, width), np.float32)
 
     @_one_thread
@@ -203,8 +204,8 @@ class ScaleState:
     @_one_thread
     def reveal(self, step: int, symbols: npt.NDArray[np.int16]) -> None:
         """Tell the symbols of a step, (n,) in coding order."""
-        weight = self.net.energy.weight
-        magnitude = np.minimum(np.abs(symbols), SYMBOL_CLIP).astype(np.float32) * ACTIVATION_UNIT
+        weight = self.net.energy_of_one
+        magnitude = np.minimum(np.abs(symbols), SYMBOL_CLIP).astype(np.float32)
         start = 0
         for group, rows, columns in cells(self.net.channels, step):
             corner = self.energy[:, rows, columns]

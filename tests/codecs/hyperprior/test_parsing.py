@@ -7,6 +7,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import constriction
 import numpy as np
 import pytest
 import torch
@@ -20,6 +21,7 @@ from glassplate.codecs.hyperprior.entropy import TileSymbols
 from glassplate.codecs.hyperprior.model import Hyperprior
 from glassplate.codecs.hyperprior.order import STEPS, gather, scatter, step_masks
 from glassplate.codecs.hyperprior.parsing import IntegerScaleNet
+from glassplate.codecs.hyperprior.tables import FrequencyTable, quantize
 from glassplate.codecs.hyperprior.weights import integer_arrays
 
 CRC_SCRIPT = """
@@ -145,6 +147,23 @@ def test_symbols_do_not_depend_on_how_the_picture_is_decoded(
     else:
         codec.decode([stream] * (8 if circumstance == "batch" else 1))
     assert seen == expected
+
+
+@pytest.mark.parametrize("entries", [2, 6, 12, 14, 64])
+def test_lazy_tables_say_the_same(entries: int) -> None:
+    generator = np.random.default_rng(entries)
+    table = quantize(generator.pareto(0.5, entries) + 1e-9)
+    symbols = generator.integers(0, entries, 5000).astype(np.int32)
+    words = []
+    for lazy in (True, False):
+        coder = constriction.stream.stack.AnsCoder()
+        model = constriction.stream.model.Categorical(
+            table.astype(np.float32), perfect=False, lazy=lazy
+        )
+        coder.encode_reverse(symbols, model)
+        words.append(coder.get_compressed())
+        assert (coder.decode(FrequencyTable(table).model, len(symbols)) == symbols).all()
+    assert (words[0] == words[1]).all()
 
 
 def test_large_symbols_escape(codec: HyperpriorCodec) -> None:
