@@ -19,7 +19,7 @@ def thin_restorer(strength: float = 0.02) -> RestorationNet:
     model = RestorationNet(THIN_RESTORER)
     with torch.no_grad():
         for parameter in model.parameters():
-            parameter += strength * torch.randn_like(parameter)
+            parameter.add_(strength * torch.randn_like(parameter))
     return model.eval()
 
 
