@@ -121,26 +121,27 @@ def model(m: Measured) -> str:
 def limits(m: Measured) -> str:
     """Where the walls are."""
     large = result("scale")["large"]
-    rows, before, after = large["rows"], large["before"], large["after"]
+    rows, before = large["rows"], large["before"]
+    known = (before["plan"]["peak_mib"] - before["open"]["peak_mib"]) * 2**20
     query = (before["query"]["peak_mib"] - before["open"]["peak_mib"]) * 2**20
     walls = [
         (
-            "planning a run",
+            "planning a first run",
             f"{size(MACHINE)} of memory",
             "memory / (`listing` + `plan`)",
             MACHINE / (m.listing + m.plan),
+        ),
+        (
+            "planning a nightly run, of a source that is in the archive already",
+            f"{size(MACHINE)} of memory",
+            "memory / (`listing` + large.before (plan.peak_mib - open.peak_mib) / large.rows)",
+            MACHINE / (m.listing + known / rows),
         ),
         (
             "opening an archive, as a first run leaves it",
             f"{PATIENCE} s",
             "scale: large.rows x time / large.before.open.seconds",
             rows * PATIENCE / before["open"]["seconds"],
-        ),
-        (
-            "opening it compacted",
-            f"{PATIENCE} s",
-            "scale: large.rows x time / large.after.open.seconds",
-            rows * PATIENCE / after["open"]["seconds"],
         ),
         (
             "a query over all sources",
@@ -157,6 +158,27 @@ def limits(m: Measured) -> str:
     )
 
 
+def runners() -> str:
+    """What each runner makes of one machine."""
+    found = result("runners")
+    overhead = found["overhead_milliseconds_per_shard"]
+    rows = [
+        (
+            f"`{name}`" if name in overhead else name,
+            str(one["images_per_second"]["1"]),
+            str(one["images_per_second"]["2"]),
+            str(one["speed_up"]),
+            f"{one['of_bare_loop']:.0%}",
+            f"{max(0.0, overhead[name]):.1f} ms" if name in overhead else "",
+        )
+        for name, one in found["runners"].items()
+    ]
+    head = ["runner", "images/s, 1 worker", "2 workers", "speed-up", "of the bare loop"]
+    return f"`runners`: {found['images']:,} pictures, `{found['codec']}`, 2 cores:\n\n" + table(
+        [*head, "overhead a shard"], rows
+    )
+
+
 def page() -> str:
     """The whole section, as Markdown."""
     measured = Measured.read()
@@ -165,7 +187,9 @@ def page() -> str:
         f"`scale` measured {scale['large']['rows']:,} rows and {scale['year']['nights']} nights, "
         f"at a load average of {scale['machine']['load_average']} at the end.\n"
     )
-    return "\n".join([quantities(measured), measured_on, model(measured), limits(measured)])
+    return "\n".join(
+        [quantities(measured), measured_on, model(measured), limits(measured), runners()]
+    )
 
 
 def table(head: list[str], rows: list[tuple[str, ...]]) -> str:
