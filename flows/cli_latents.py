@@ -111,23 +111,40 @@ def sample(
     context: typer.Context,
     output_file: PictureOption,
     count: Annotated[int, typer.Option("-n", "--count", min=1, max=64, help="How many.")] = 9,
-    size: Annotated[int, typer.Option("--size", min=8, max=1024, help="Side in pixels.")] = 128,
+    size: Annotated[
+        int, typer.Option("--size", min=8, max=1024, help="Side in pixels; a GAN has its own.")
+    ] = 128,
     seed: Annotated[int, typer.Option("--seed", help="Of the noise.")] = 0,
-    weights: WeightsOption = None,
+    weights: Annotated[
+        Path | None,
+        typer.Option(
+            "--weights",
+            metavar="PATH",
+            help="Of a vae, or what `train gan` made: gan-....safetensors or its folder.",
+            show_default=False,
+        ),
+    ] = None,
     device: DeviceOption = "auto",
     as_json: JsonOption = False,
 ) -> None:
-    """Decode random latents of the autoencoder's prior, as one sheet of pictures.
+    """Decode random latents of the autoencoder's prior, or sample a GAN, as one sheet of pictures.
 
     Expect textures, no scenes: the latents keep places rather than meanings.
 
-    Example:
+    Examples:
 
         glassplate sample -o samples.png --seed 1
+
+        glassplate sample -o samples.png --weights mine/gan-32.safetensors -n 64
     """
+    from glassplate.codecs.gan import weights as gan
+    from glassplate.codecs.gan.generate import sample as sample_gan
     from glassplate.codecs.vae.generate import sample_prior
 
-    pictures = sample_prior(_vae(weights, device), count, size, seed)
+    if weights and (file := gan.find(weights)):
+        pictures = sample_gan(gan.load(file).generator, count, seed)
+    else:
+        pictures = sample_prior(_vae(str(weights) if weights else None, device), count, size, seed)
     _save_sheet(context, pictures, output_file, columns=round(count**0.5 + 0.49))
 
 

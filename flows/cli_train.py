@@ -185,7 +185,8 @@ def train_restorer(
 
 _EXAMPLE = """{summary}
 
-Ctrl-C leaves a checkpoint; the same command goes on from it, with more --minutes, too.
+Ctrl-C leaves a checkpoint; the same command goes on from it, with more --minutes, too. How it goes,
+losses and samples over time, is in training.html.
 
 Examples:
 
@@ -195,6 +196,7 @@ Examples:
 """
 
 _OWN_COMMANDS: dict[str, tuple[Callable[..., None], str]] = {
+    "gan": (train, "--size 64"),
     "refiner": (train_refiner, "--kind diffusion"),
     "restorer": (train_restorer, "--task upscale"),
 }

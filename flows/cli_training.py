@@ -24,32 +24,37 @@ if TYPE_CHECKING:
 
 INTERVAL = 5.0
 """Seconds between messages about steps and pictures."""
+_COMPRESS = "compress SOURCE ARCHIVE --codec {kind} --weights {folder}"
+_NEXT = dict.fromkeys(codec_names(), _COMPRESS) | {
+    "gan": "sample -o FILE --weights {weights}",
+    "refiner": "get ARCHIVE ID -o FILE --refiner-weights {weights} --refine ...",
+    "restorer": "restore PICTURE ... --restorer-weights {weights}",
+}
+"""How what was trained is used."""
 
 
 def run_training(context: typer.Context, config: TrainConfig, *, shown: bool) -> None:
     """Train as configured; progress to stderr, records to stdout with --json."""
     from glassplate.codecs.training.registry import train_model
+    from glassplate.flows.training_report import PAGE
 
     output = output_of(context)
     with (
         _stopping(output) as interrupt,
         live_count(output.stderr, "training", shown=shown and not output.as_json) as show,
     ):
-        weights = train_model(config, _callbacks(output, interrupt, show))
+        weights = train_model(config, _callbacks(config, output, interrupt, show))
     sha256 = hashlib.sha256(weights.read_bytes()).hexdigest()
+    page = config.out / PAGE
     if output.as_json:
-        card = str(weights.with_suffix(".md"))
-        output.record({"event": "done", "weights": str(weights), "sha256": sha256, "card": card})
+        files = {"weights": weights, "card": weights.with_suffix(".md"), "report": page}
+        named = {name: str(file) for name, file in files.items()}
+        output.record({"event": "done", "sha256": sha256, **named})
     output.message(f"wrote {one_line(str(weights))} (sha256 {sha256[:12]}) and its model card")
-    if config.kind == "refiner":
-        use = f"glassplate get ARCHIVE ID -o FILE --refiner-weights {weights} --refine ..."
-        output.message(f"next: {one_line(use)}")
-    if config.kind == "restorer":
-        use = f"glassplate restore PICTURE ... --restorer-weights {weights}"
-        output.message(f"next: {one_line(use)}")
-    if config.kind in codec_names():
-        use = f"glassplate compress SOURCE ARCHIVE --codec {config.kind} --weights {config.out}"
-        output.message(f"next: {one_line(use)}")
+    output.message(f"how it went: {one_line(str(page))}")
+    if config.kind in _NEXT:
+        text = _NEXT[config.kind].format(kind=config.kind, weights=weights, folder=config.out)
+        output.message(f"next: glassplate {one_line(text)}")
 
 
 class _Interrupt:
@@ -78,7 +83,11 @@ def _stopping(output: Output) -> Iterator[_Interrupt]:
             signal.signal(name, handler)
 
 
-def _callbacks(output: Output, interrupt: _Interrupt, show: Show | None) -> Callbacks:
+def _callbacks(
+    config: TrainConfig, output: Output, interrupt: _Interrupt, show: Show | None
+) -> Callbacks:
+    from glassplate.flows.training_report import write_training_report
+
     told = time.monotonic()
 
     def is_due() -> bool:
@@ -102,7 +111,17 @@ def _callbacks(output: Output, interrupt: _Interrupt, show: Show | None) -> Call
 
     def on_validation(record: dict[str, Any]) -> None:
         output.message(validation_text(record))
-        if output.as_json:
-            output.record({"event": "validation", **record})
+        for event in _events(record) if output.as_json else []:
+            output.record(event)
+        write_training_report(config)
 
     return Callbacks(lambda: interrupt.asked, on_pictures, on_step, on_validation)
+
+
+def _events(record: dict[str, Any]) -> list[dict[str, Any]]:
+    """A validation, and what it found out, as JSON lines."""
+    collapses = record.get("collapse", [])
+    return [
+        {"event": "validation", **record},
+        *({"event": "collapse", "step": record["step"], **one} for one in collapses),
+    ]

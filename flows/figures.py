@@ -156,6 +156,31 @@ def quantisation_figure(
     return Figure(name, caption, canvas)
 
 
+def loss_figure(curves: Mapping[str, Sequence[tuple[float, float]]]) -> Figure:
+    """Each loss over the minutes of a training run: (minutes, loss)."""
+    canvas, axes = _new("minutes", "loss", size=(6.4, 3.2))
+    for place, (label, curve) in enumerate(curves.items()):
+        colour = _CURVES[place % len(_CURVES)]
+        axes.plot(*zip(*curve, strict=True), color=colour, linewidth=1.2, label=label)
+    axes.grid(color=_PUBLISHED, alpha=0.2, linewidth=0.6)
+    axes.legend(frameon=False, labelcolor=_INK)
+    return Figure("losses", "What was minimised, as means over a few steps.", canvas)
+
+
+def samples_figure(rows: Sequence[tuple[str, npt.NDArray[np.uint8]]]) -> Figure:
+    """Strips of pictures of one size, (H, W, 3) each, one below the other, with their labels."""
+    height, width, _ = rows[0][1].shape
+    canvas = Canvas(figsize=(9, 0.3 + 8.4 * len(rows) * height / width), layout="constrained")
+    axes = canvas.add_subplot()
+    axes.imshow(np.concatenate([strip for _, strip in rows]), interpolation="nearest")
+    places = height * (np.arange(len(rows)) + 0.5) - 0.5
+    axes.set_yticks(places, [label for label, _ in rows], color=_INK)
+    axes.set_xticks([])
+    axes.tick_params(length=0)
+    axes.spines[:].set_visible(False)
+    return Figure("samples", "Samples over time, each column from the same noise.", canvas)
+
+
 def singular_value_figure(values: Sequence[npt.NDArray[np.floating]]) -> Figure:
     """Singular values of each channel, descending, on a log scale."""
     canvas, axes = _new("index", "singular value")

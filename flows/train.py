@@ -3,7 +3,8 @@
     prefect deployment run train-codec/train-codec --watch \\
         --param data=/data/photos --param out=/data/weights --param minutes=90
 
-Truth is the checkpoint in `out`: a repeated run goes on from it, with more minutes, too.
+Truth is the checkpoint in `out`: a repeated run goes on from it, with more minutes, too. Losses
+and samples over time are in training.html there.
 """
 
 from __future__ import annotations
@@ -27,6 +28,7 @@ from glassplate.codecs.training.loop import METRICS, read_metrics
 from glassplate.codecs.training.registry import train_model
 from glassplate.flows.options import train_config
 from glassplate.flows.train_text import step_text, validation_row, validation_text
+from glassplate.flows.training_report import write_training_report
 
 PROGRESS_INTERVAL = 5.0
 """Seconds between updates of the progress artifact."""
@@ -100,5 +102,6 @@ def _callbacks(config: TrainConfig) -> Callbacks:
             key="train-validation",
             description=f"{config.kind} {config.size} on held-out crops of {config.source}",
         )
+        write_training_report(config)
 
     return Callbacks(on_step=on_step, on_validation=on_validation)

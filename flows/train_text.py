@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from glassplate.codecs.training.callbacks import Step
 
 _ABOUT_THE_RUN = {"time", "step", "minutes", "learning_rate", "pictures", "device", "points"}
+_ABOUT_THE_RUN |= {"samples", "collapse"}
 
 
 def step_text(step: Step) -> str:
@@ -19,8 +20,11 @@ def step_text(step: Step) -> str:
 
 
 def measures(record: dict[str, Any]) -> dict[str, Any]:
-    """The measures of a validation record; points of a rate-distortion curve as text."""
+    """The measures of a validation record; points of a rate-distortion curve and the reasons of a
+    collapse as text."""
     found = {name: value for name, value in record.items() if name not in _ABOUT_THE_RUN}
+    if "collapse" in record:
+        found["collapse"] = ", ".join(one["reason"] for one in record["collapse"]) or None
     points = [f"{bpp:.3f} bpp {db:.2f} dB" for bpp, db in record.get("points", [])]
     return found | {f"point {place}": text for place, text in enumerate(points, 1)}
 

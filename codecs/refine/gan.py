@@ -8,7 +8,7 @@ with spectral normalisation. HiFiC's LPIPS term is left out: its network cannot 
 from __future__ import annotations
 
 import copy
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import torch
@@ -20,9 +20,18 @@ from glassplate.codecs.refine.network import Condition, ResidualModel
 from glassplate.codecs.refine.pairs import random_quality
 from glassplate.codecs.refine.task import DenoisingTask
 from glassplate.codecs.refine.weights import load
+from glassplate.codecs.training.adversarial import (
+    Players,
+    Watch,
+    discriminator_loss,
+    frozen,
+    generator_loss,
+)
 
 ADVERSARIAL_WEIGHT = 0.1
 """Of the adversarial loss; the distortion is 1 for residuals that are all missed."""
+JUDGED_QUALITY = 300
+"""In tenths: at which the variance of what is made is compared."""
 WIDTHS = (32, 64, 128)
 
 
@@ -52,20 +61,22 @@ class Discriminator(nn.Module):
         return found
 
 
-class Gan(nn.Module):
-    """Both players, so that one optimiser, checkpoint and average has them."""
+class Gan(Players):
+    """Both players."""
+
+    generator: ResidualModel
+    discriminator: Discriminator
 
     def __init__(self, generator: ResidualModel) -> None:
-        super().__init__()
-        self.generator = generator
-        self.discriminator = Discriminator()
+        super().__init__(generator, Discriminator())
 
 
 @dataclass
 class GanTask:
-    """Both players learn in every step, each by its own loss; neither sees the other's gradient."""
+    """The generator is also held to the pictures: what it makes belongs to a reconstruction."""
 
     denoising: DenoisingTask
+    watch: Watch = field(default_factory=Watch)
 
     def build(self, crops: Tensor) -> Gan:
         """A generator that gives the plain decode, or one from given weights."""
@@ -73,27 +84,36 @@ class GanTask:
             return Gan(copy.deepcopy(load(start).model).train())
         return Gan(self.denoising.build(crops))
 
-    def loss(self, model: nn.Module, crops: Tensor, late: bool) -> Tensor:
-        """The sum of the players' losses, which share no parameter."""
+    def loss(self, model: nn.Module, crops: Tensor, late: bool) -> dict[str, Tensor]:
+        """Of the player whose turn it is; that of the generator has two parts."""
         assert isinstance(model, Gan)
         condition, residual = self.denoising.pair(crops, random_quality(len(crops)))
         real = residual / model.generator.spread_at(condition)
-        fake = self._generate(model.generator, condition)
-        judge = model.discriminator
-        judge.requires_grad_(False)
-        adversarial = F.softplus(-judge(fake, condition.plain)).mean()
-        judge.requires_grad_(True)
-        told_apart = F.softplus(-judge(real, condition.plain)).mean()
-        told_apart = told_apart + F.softplus(judge(fake.detach(), condition.plain)).mean()
-        return F.mse_loss(fake, real) + ADVERSARIAL_WEIGHT * adversarial + told_apart
+        noise = torch.randn(real.shape)
+        if model.next_phase() == 1:
+            with torch.no_grad():
+                made = self._generate(model.generator, condition, noise)
+            judged = (model.discriminator(one, condition.plain) for one in (real, made))
+            return {"discriminator": self.watch.follow(discriminator_loss(*judged))}
+        made = self._generate(model.generator, condition, noise)
+        with frozen(model.discriminator):
+            adversarial = generator_loss(model.discriminator(made, condition.plain))
+        return {
+            "generator": ADVERSARIAL_WEIGHT * adversarial,
+            "distortion": F.mse_loss(made, real),
+        }
 
     def validate(self, model: nn.Module, crops: Tensor) -> dict[str, Any]:
-        """As of a flow, in one step."""
+        """As of a flow, in one step, and whether the game is lost."""
         assert isinstance(model, Gan)
-        return self.denoising.validate(model.generator, crops)
+        record = self.denoising.validate(model.generator, crops)
+        condition, residual = self.denoising.pair(crops, torch.full((len(crops),), JUDGED_QUALITY))
+        noise = torch.randn(residual.shape, generator=torch.Generator().manual_seed(0))
+        made = self._generate(model.generator, condition, noise)
+        return record | self.watch.judge(made, residual / model.generator.spread_at(condition))
 
-    def _generate(self, generator: ResidualModel, condition: Condition) -> Tensor:
-        """Normalised residuals from noise alone."""
-        noise = torch.randn(condition.plain.shape).to(condition.plain.device)
+    def _generate(self, generator: ResidualModel, condition: Condition, noise: Tensor) -> Tensor:
+        """Normalised residuals from noise alone, (N, 3, H, W) on any device."""
+        noise = noise.to(condition.plain.device)
         one = noise.new_ones(len(noise), 1, 1, 1)
         return generator.normalised(noise, 0 * one, one, condition, self.denoising.half)

@@ -41,6 +41,7 @@ class TrainConfig(BaseModel):
         Without a batch: as suits the device.
     late_from: Share of the run after which crops are `late_crop` wide and symbols are rounded.
     learning_rate: Of the peak. Without one: high for a fresh model, lower for fine-tuning.
+    momentum: Of the optimiser.
     fixed: Field -> option that stays as it was when a run is gone on with.
     """
 
@@ -64,6 +65,7 @@ class TrainConfig(BaseModel):
     late_crop: int = Field(default=256, gt=0, le=LARGEST_CROP, multiple_of=64)
     late_from: float = Field(default=0.75, ge=0, le=1)
     learning_rate: float = Field(default=LEARNING_RATE, gt=0)
+    momentum: float = Field(default=0.9, ge=0, lt=1)
     clip: float = Field(default=1.0, gt=0)
     average: float = Field(default=0.999, ge=0, lt=1)
     half: bool = True
@@ -77,11 +79,11 @@ class TrainConfig(BaseModel):
     def _suit(cls, fields: dict[str, Any]) -> dict[str, Any]:
         """Defaults that depend on other options. Raises DeviceError."""
         given = {name: value for name, value in fields.items() if value is not None}
+        kind = given.get("kind", cls.model_fields["kind"].default)
+        if kind in TRAINERS:
+            given = {"size": TRAINERS[kind].size, **TRAINERS[kind].defaults, **given}
         if "batch" not in given:
             given["batch"] = BATCH[resolve_device(given.get("device", "auto"))]
-        kind = given.get("kind", cls.model_fields["kind"].default)
-        if "size" not in given and kind in TRAINERS:
-            given["size"] = TRAINERS[kind].size
         if "learning_rate" not in given:
             given["learning_rate"] = TUNING_RATE if "start" in given else LEARNING_RATE
         return given

@@ -7,6 +7,7 @@ import logging
 import time
 from datetime import UTC, datetime
 from pathlib import Path
+from statistics import fmean
 from typing import Any, Protocol
 
 import torch
@@ -20,11 +21,17 @@ from glassplate.codecs.training.checkpoint import Checkpoint
 from glassplate.codecs.training.config import TrainConfig
 from glassplate.codecs.training.data import open_crops
 from glassplate.codecs.training.schedule import Schedule
+from glassplate.codecs.training.sheet import write_sheet
 
 logger = logging.getLogger(__name__)
 
 METRICS = "metrics.jsonl"
 """The validation records of a run, in its folder."""
+LOSSES = "losses.jsonl"
+"""Its losses, a line for every `LOSSES_EVERY` steps: means by name."""
+LOSSES_EVERY = 20
+SAMPLES = "samples"
+"""Pictures that validations made, in its folder."""
 HELD_OUT = 16
 """Crops that are validated on."""
 LONGEST_STEP = 5.0
@@ -38,12 +45,16 @@ class Task(Protocol):
         """A fresh model, started from training crops (N, 3, H, W) in [0, 1]."""
         ...
 
-    def loss(self, model: nn.Module, crops: Tensor, late: bool) -> Tensor:
-        """A scalar to minimise."""
+    def loss(self, model: nn.Module, crops: Tensor, late: bool) -> Tensor | dict[str, Tensor]:
+        """A scalar to minimise, or several by name, whose sum is."""
         ...
 
     def validate(self, model: nn.Module, crops: Tensor) -> dict[str, Any]:
-        """JSON-able measures of a model on held-out crops."""
+        """JSON-able measures of a model on held-out crops.
+
+        If there is one named `samples`, (N, 3, S, S) in [0, 1], a sheet of these pictures is
+        written, and its name stands in the record.
+        """
         ...
 
 
@@ -69,6 +80,7 @@ class _Run:
         config.out.mkdir(parents=True, exist_ok=True)
         self.path = config.out / "checkpoint.pt"
         self.metrics = config.out / METRICS
+        self.losses = _Losses(config.out / LOSSES)
         torch.manual_seed(config.seed)
         self.store = open_crops(config, callbacks)
         self.indices, held_out = self.store.split()
@@ -77,7 +89,10 @@ class _Run:
         moving = get_ema_multi_avg_fn(config.average)  # type: ignore[no-untyped-call]
         self.average = AveragedModel(self.model, multi_avg_fn=moving, use_buffers=True)
         self.optimizer = torch.optim.AdamW(
-            self.model.parameters(), lr=config.learning_rate, weight_decay=0
+            self.model.parameters(),
+            lr=config.learning_rate,
+            betas=(config.momentum, 0.999),
+            weight_decay=0,
         )
         self.step, self.minutes = 0, 0.0
         if self.path.exists():
@@ -96,8 +111,10 @@ class _Run:
                     cause, "The same again goes on from there.", str(self.config.out)
                 )
             begin = time.perf_counter()
-            loss = self._train_step()
+            losses = self._train_step()
             self.minutes += min(time.perf_counter() - begin, LONGEST_STEP) / 60
+            self.losses.add(losses, self.step, self.minutes)
+            loss = sum(losses.values())
             running = loss if running != running else 0.99 * running + 0.01 * loss
             self._tell(running)
             if self.minutes - saved >= self.config.checkpoint_minutes:
@@ -110,7 +127,7 @@ class _Run:
         self._validate(running)
         return self.average.module.cpu(), read_metrics(self.metrics)
 
-    def _train_step(self) -> float:
+    def _train_step(self) -> dict[str, float]:
         config = self.config
         late = self.schedule.progress(self.step, self.minutes) >= config.late_from
         size = config.late_crop if late else config.crop
@@ -118,9 +135,10 @@ class _Run:
         crops = self.store.sample(self.indices, count, size, self.device)
         for group in self.optimizer.param_groups:
             group["lr"] = self.schedule.rate(self.step, self.minutes)
-        loss = self.task.loss(self.model, crops, late)
+        found = self.task.loss(self.model, crops, late)
+        losses = found if isinstance(found, dict) else {"loss": found}
         self.optimizer.zero_grad()
-        loss.backward()  # type: ignore[no-untyped-call]
+        torch.stack(list(losses.values())).sum().backward()  # type: ignore[no-untyped-call]
         norm = nn.utils.clip_grad_norm_(self.model.parameters(), config.clip)
         if not torch.isfinite(norm):
             raise EncodeError(
@@ -131,7 +149,7 @@ class _Run:
         self.optimizer.step()
         self.average.update_parameters(self.model)
         self.step += 1
-        return loss.item()
+        return {name: loss.item() for name, loss in losses.items()}
 
     def _tell(self, loss: float) -> None:
         share = self.schedule.progress(self.step, self.minutes)
@@ -140,6 +158,11 @@ class _Run:
 
     @torch.no_grad()
     def _validate(self, loss: float) -> None:
+        measures = self.task.validate(self.average.module, self.held_out)
+        if "samples" in measures:
+            name = f"{SAMPLES}/{self.step:07}.png"
+            write_sheet(measures["samples"], self.config.out / name)
+            measures["samples"] = name
         record = {
             "time": datetime.now(UTC).isoformat(timespec="seconds"),
             "step": self.step,
@@ -148,7 +171,7 @@ class _Run:
             "pictures": len(self.indices),
             "device": str(self.device),
             "loss": None if loss != loss else round(loss, 4),
-            **self.task.validate(self.average.module, self.held_out),
+            **measures,
         }
         line = json.dumps(record)
         logger.info("%s", line)
@@ -176,6 +199,23 @@ class _Run:
         logger.info("resumed at step %d, minute %.1f", self.step, self.minutes)
 
 
+class _Losses:
+    """Writes the curve of each loss as the means of a few steps."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.since: dict[str, list[float]] = {}
+
+    def add(self, losses: dict[str, float], step: int, minutes: float) -> None:
+        for name, loss in losses.items():
+            self.since.setdefault(name, []).append(loss)
+        if step % LOSSES_EVERY == 0:
+            means = {name: round(fmean(values), 5) for name, values in self.since.items()}
+            self.since.clear()
+            with self.path.open("a") as file:
+                file.write(json.dumps({"step": step, "minutes": round(minutes, 3), **means}) + "\n")
+
+
 def read_metrics(path: Path) -> list[dict[str, Any]]:
-    """The validation records of a run, oldest first."""
+    """The validation records of a run, or the lines of its losses, oldest first."""
     return [json.loads(line) for line in path.read_text().splitlines()]

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
@@ -22,12 +23,13 @@ class Trainer:
     target: 'module:function'. The function is called with a TrainConfig and Callbacks, trains or
         goes on training in `config.out`, writes weights and model card there, and returns the
         weight file. summary: A line for people, with the sizes that there are. size: The one that
-        is trained if none is asked for.
+        is trained if none is asked for. defaults: Of `TrainConfig`, where this kind has its own.
     """
 
     target: str
     summary: str
     size: str
+    defaults: Mapping[str, Any] = field(default_factory=dict)
 
     def __call__(self, config: TrainConfig, callbacks: Callbacks = SILENT) -> Path:
         """Raises what the trainer raises."""
@@ -43,6 +45,19 @@ TRAINERS: dict[str, Trainer] = {
         "A lab autoencoder; sizes maxpool-b1 to -b4, stride-, residual- and variational- likewise.",
         "residual-b3",
     ),
+    "gan": Trainer(
+        "glassplate.codecs.gan.train:train_gan",
+        "A GAN, which makes small pictures up from noise; size 32 or 64, their side in pixels.",
+        "32",
+        {
+            "batch": 64,
+            "learning_rate": 4e-4,
+            "momentum": 0.5,
+            "average": 0.995,
+            "late_from": 1,
+            "validate_minutes": 1,
+        },
+    ),
     "hyperprior": Trainer(
         "glassplate.codecs.hyperprior.train:train_hyperprior",
         "The learned codec; size small for a CPU and some hours, or base for a GPU.",
@@ -57,6 +72,12 @@ TRAINERS: dict[str, Trainer] = {
         "glassplate.codecs.refine.train:train_refiner",
         "A refiner for hyperprior's pictures; size small for a CPU, or base for a GPU.",
         "small",
+    ),
+    "restorer": Trainer(
+        "glassplate.codecs.restore.train:train_restorer",
+        "A denoiser, or a network for super-resolution; size small, for a CPU.",
+        "small",
+        {"average": 0.998, "late_from": 1},
     ),
 }
 

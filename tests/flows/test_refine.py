@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 import json
 from collections.abc import Callable
 from pathlib import Path
@@ -16,11 +15,7 @@ from thin_refiner import THIN_REFINER, write_codec, write_refiner
 from glassplate.codecs import Pixels, Target
 from glassplate.codecs.refine.network import SIZES
 from glassplate.codecs.refine.options import RefineOptions
-from glassplate.flows.cli_retrieve import retrieve
-from glassplate.flows.cli_train import train_refiner
 from glassplate.flows.exit_codes import ExitCode
-from glassplate.flows.retrieve import retrieve_images
-from glassplate.flows.train_refiner import train_refiner as train_refiner_flow
 from glassplate.pipelines import open_archive
 from glassplate.pipelines.archive.label import SOURCE_TYPE
 from glassplate.pipelines.config import CompressConfig
@@ -123,17 +118,6 @@ def test_an_exact_picture_has_no_refiner(folder: Path, tmp_path: Path, glassplat
     )  # fmt: skip
     assert done.code == ExitCode.USAGE
     assert "has no refiner" in done.err
-
-
-@pytest.mark.parametrize(
-    ("command", "flow"), [(retrieve, retrieve_images), (train_refiner, train_refiner_flow)]
-)
-def test_command_and_flow_have_the_same_parameters(command: Any, flow: Any) -> None:
-    plural = {"runner_option": "runner_options"}
-    terminal = {"context", "no_progress", "as_json"}
-    of = [inspect.signature(function).parameters for function in (command, flow.fn)]
-    one, other = ({plural.get(n, n): p.default for n, p in each.items()} for each in of)
-    assert {name: value for name, value in one.items() if name not in terminal} == other
 
 
 def test_retrieve(folder: Path, tmp_path: Path, glassplate: Run) -> None:

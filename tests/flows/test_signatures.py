@@ -1,4 +1,4 @@
-"""The options of a run stand in three signatures: two commands and a flow. They stay the same."""
+"""The options of a run stand in several signatures, of commands and a flow. They stay the same."""
 
 from __future__ import annotations
 
@@ -8,9 +8,15 @@ from typing import Any
 
 import pytest
 
+from glassplate.codecs.training.registry import TRAINERS
 from glassplate.flows.cli_compress import compress, plan
+from glassplate.flows.cli_retrieve import retrieve
+from glassplate.flows.cli_train import train, train_refiner
 from glassplate.flows.compress import compress_archive, flow_parameters
 from glassplate.flows.options import compress_config
+from glassplate.flows.retrieve import retrieve_images
+from glassplate.flows.train import train_codec
+from glassplate.flows.train_refiner import train_refiner as train_refiner_flow
 from glassplate.pipelines.config import CompressConfig
 
 IN_THE_PLURAL = {"codec_option": "codec_options", "plugin": "plugins", "verify": "verify_fraction"}
@@ -27,7 +33,18 @@ def defaults(function: Callable[..., Any]) -> dict[str, Any]:
     return {name: value for name, value in named.items() if name not in OF_THE_TERMINAL}
 
 
-def test_command_and_flow_have_the_same_parameters() -> None:
+@pytest.mark.parametrize(
+    ("command", "flow"),
+    [(train, train_codec), (train_refiner, train_refiner_flow), (retrieve, retrieve_images)],
+)
+def test_command_and_flow_have_the_same_options(command: Callable[..., Any], flow: Any) -> None:
+    of_the_flow = defaults(flow.fn)
+    if command is train:  # each kind has a command of its own
+        assert of_the_flow.pop("kind") in TRAINERS
+    assert defaults(command) == of_the_flow
+
+
+def test_commands_and_flow_of_a_run_have_the_same_options() -> None:
     assert defaults(compress).keys() == defaults(compress_archive.fn).keys()
     assert flow_parameters(CONFIG).keys() == defaults(compress_archive.fn).keys()
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import inspect
 import json
 import signal
 import subprocess
@@ -23,9 +22,7 @@ from glassplate.codecs.hyperprior.model import SIZES
 from glassplate.codecs.hyperprior.weights import SHIPPED
 from glassplate.codecs.metrics import psnr
 from glassplate.codecs.training.registry import TRAINERS
-from glassplate.flows.cli_train import train as train_command
 from glassplate.flows.exit_codes import ExitCode
-from glassplate.flows.train import train_codec
 from glassplate.pipelines import open_archive
 
 COMMAND = Path(sys.executable).with_name("glassplate")
@@ -61,14 +58,6 @@ def test_help_has_an_example_for_each_kind(kind: str, glassplate: Run) -> None:
     done = glassplate("train", kind, "--help")
     assert f"glassplate train {kind} --data" in done.out.partition("Example")[2]
     assert "--json" in done.out
-
-
-def test_command_and_flow_have_the_same_parameters() -> None:
-    of_the_terminal = {"context", "no_progress", "as_json"}
-    command = {p.name: p.default for p in inspect.signature(train_command).parameters.values()}
-    flow = {p.name: p.default for p in inspect.signature(train_codec.fn).parameters.values()}
-    assert command.keys() - of_the_terminal == flow.keys() - {"kind"}
-    assert all(command[name] == default for name, default in flow.items() if name != "kind")
 
 
 def test_a_run_reports_leaves_weights_and_is_continued(train: Run, tmp_path: Path) -> None:

@@ -9,7 +9,8 @@ import torch
 from thin_refiner import THIN_REFINER
 from torch import Tensor
 
-from glassplate.codecs.refine.network import SIZES, Condition, ResidualModel
+from glassplate.codecs.refine.gan import Gan
+from glassplate.codecs.refine.network import SIZES, Condition, ModelConfig, ResidualModel
 
 
 def condition(quality: float = 0.3, count: int = 2) -> Condition:
@@ -20,6 +21,18 @@ def condition(quality: float = 0.3, count: int = 2) -> Condition:
 
 def levels(signal: float, noise: float) -> tuple[Tensor, Tensor]:
     return torch.full((2, 1, 1, 1), signal), torch.full((2, 1, 1, 1), noise)
+
+
+@pytest.mark.parametrize("config", [THIN_REFINER, SIZES["small"]], ids=["thin", "small"])
+@pytest.mark.parametrize(("height", "width"), [(16, 16), (16, 144), (80, 48)])
+@torch.inference_mode()
+def test_shapes(config: ModelConfig, height: int, width: int) -> None:
+    gan = Gan(ResidualModel(config))
+    plain, scales = torch.rand(2, 3, height, width), torch.rand(2, 1, height // 16, width // 16)
+    known = Condition(plain, scales, torch.tensor([0.1, 1.0]))
+    residual = gan.generator(torch.randn(plain.shape), *levels(0.6, 0.8), known)
+    assert residual.shape == plain.shape
+    assert gan.discriminator(residual, plain).shape == (2, 1, height // 8, width // 8)
 
 
 def disturbed() -> ResidualModel:

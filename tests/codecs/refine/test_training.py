@@ -15,7 +15,7 @@ from glassplate.codecs import Pixels, Target
 from glassplate.codecs.errors import ConfigError, StoppedError, WeightsError
 from glassplate.codecs.hyperprior.codec import HyperpriorCodec
 from glassplate.codecs.hyperprior.plain import decode_plain
-from glassplate.codecs.refine.gan import Gan, GanTask
+from glassplate.codecs.refine.gan import GanTask
 from glassplate.codecs.refine.network import SIZES
 from glassplate.codecs.refine.options import RefineOptions
 from glassplate.codecs.refine.pairs import reconstruct
@@ -24,6 +24,7 @@ from glassplate.codecs.refine.schedule import ShiftedCosine
 from glassplate.codecs.refine.task import DenoisingTask
 from glassplate.codecs.refine.train import RefinerTrainConfig, train_refiner
 from glassplate.codecs.refine.weights import load
+from glassplate.codecs.training.adversarial import GUESSING
 from glassplate.codecs.training.callbacks import Callbacks
 
 
@@ -104,26 +105,39 @@ def test_the_loss_starts_at_one_and_falls(
 
 
 def test_both_players_of_a_gan_learn(codec: HyperpriorCodec, crops: Tensor) -> None:
-    """Every step moves both; the discriminator comes to prefer real residuals to none."""
+    """In turn; the discriminator comes to prefer real residuals to none."""
     torch.manual_seed(0)
     denoising = DenoisingTask(THIN_REFINER, codec.runtime.model, half=False)
     task = GanTask(denoising)
     model = task.build(crops)
-    assert isinstance(model, Gan)
-    before = [p.detach().clone() for p in model.parameters()]
     optimizer = torch.optim.AdamW(model.parameters(), 1e-3)
-    task.loss(model, crops, late=False).backward()  # type: ignore[no-untyped-call]
-    optimizer.step()
-    moved = [not p.equal(old) for p, old in zip(model.parameters(), before, strict=True)]
-    assert sum(moved) > 0.5 * len(moved)
-    for _ in range(30):
+
+    def play() -> set[str]:
+        losses = task.loss(model, crops, late=False)
         optimizer.zero_grad()
-        task.loss(model, crops, late=False).backward()  # type: ignore[no-untyped-call]
+        torch.stack(list(losses.values())).sum().backward()  # type: ignore[no-untyped-call]
         optimizer.step()
+        return set(losses)
+
+    for player, other, names in (
+        (model.discriminator, model.generator, {"discriminator"}),
+        (model.generator, model.discriminator, {"generator", "distortion"}),
+    ):
+        before = [[p.detach().clone() for p in one.parameters()] for one in (player, other)]
+        assert play() == names
+        assert not all(map(torch.equal, player.parameters(), before[0]))
+        assert all(map(torch.equal, other.parameters(), before[1]))
+    for _ in range(60):
+        play()
     condition, residual = denoising.pair(crops, torch.full((len(crops),), 200))
     real = residual / model.generator.spread_at(condition)
     judge = model.discriminator
     assert judge(real, condition.plain).mean() > judge(0 * real, condition.plain).mean()
+    with torch.no_grad():
+        record = task.validate(model, crops)
+    assert record["collapse"] == []
+    assert record["sample_variance"] >= 0
+    assert record["discriminator_loss"] < GUESSING
 
 
 def test_training_sees_what_a_decoder_gives(codec: HyperpriorCodec, photo: Pixels) -> None:

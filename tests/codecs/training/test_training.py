@@ -22,7 +22,7 @@ from glassplate.codecs.metrics import psnr
 from glassplate.codecs.training.callbacks import Callbacks
 from glassplate.codecs.training.checkpoint import Checkpoint
 from glassplate.codecs.training.config import TrainConfig
-from glassplate.codecs.training.loop import train
+from glassplate.codecs.training.loop import LOSSES, read_metrics, train
 from glassplate.codecs.training.schedule import Schedule
 
 
@@ -54,6 +54,9 @@ def test_loss_falls_and_a_run_resumes(pictures: Path, tmp_path: Path) -> None:
     assert records[:2] == first
     losses = [record["validation_loss"] for record in records]
     assert losses[0] > losses[1] > losses[2]
+    (line,) = read_metrics(tmp_path / "run" / LOSSES)
+    assert line.keys() == {"step", "minutes", "loss"}
+    assert line["step"] == 20
     assert not next(model.parameters()).isnan().any()
 
 

@@ -1,0 +1,1 @@
+"""An unconditional GAN for small pictures: it makes them up, from noise alone."""
