@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import hashlib
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -28,7 +29,8 @@ _CARD = """# {name}
 - Parameters: {parameters:,}
 - Trained by: `glassplate train refiner --kind {kind} --size {size}`
 - Pictures: {pictures} crops from {source}; {licence}
-- Training: {steps:,} steps in {minutes:.0f} minutes on {device}, batches of {batch} x {crop}x{crop}
+- Training: {steps:,} steps in {minutes:.0f} minutes on {device}, batches of
+  {batch} x {crop}x{crop}{start}
 - For: photographs that are to look sharp. It invents detail that was not in the picture: not for
   evidence, science, or text
 
@@ -106,6 +108,14 @@ def _start(config: RefinerTrainConfig, kind: Kind) -> Path | None:
     return path
 
 
+def _named(start: Path | str) -> str:
+    """Weights to start from, as a card has them: content and name, no folder of this machine."""
+    path = Path(start)
+    if not path.is_file():
+        return f"{path.name} weights"
+    return f"`{path.name}`, sha256 `{hashlib.sha256(path.read_bytes()).hexdigest()}`"
+
+
 def _card(
     name: str,
     sha256: str,
@@ -133,5 +143,6 @@ def _card(
         device=last["device"],
         batch=config.batch,
         crop=config.crop,
+        start=f", from {_named(config.start)}" if config.start else "",
         rows="\n".join(f"| {' | '.join(row)} |" for row in rows),
     )
