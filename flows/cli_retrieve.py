@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from glassplate.flows.cli_compress import RunnerName, RunnerOptions, Workers
+from glassplate.flows.cli_compress import RetryFailed, RunnerName, RunnerOptions, Workers
 from glassplate.flows.exit_codes import ExitCode
 from glassplate.flows.live import live_count
 from glassplate.flows.options import (
@@ -54,6 +54,7 @@ def retrieve(
     strength: StrengthOption = 1.0,
     seed: SeedOption = 0,
     refiner_weights: RefinerWeightsOption = None,
+    retry_failed: RetryFailed = False,
     workers: Workers = 1,
     runner: RunnerName = "local",
     runner_option: RunnerOptions = None,
@@ -83,6 +84,7 @@ def retrieve(
         strength=strength,
         seed=seed,
         refiner_weights=refiner_weights,
+        retry_failed=retry_failed,
         workers=workers,
         runner=runner,
         runner_options=parse_runner_options(runner_option or []),

@@ -5,22 +5,19 @@
                            the shard again, those that died as failed: worker-died
 
 Workers do this in a run's second try, after one of them died, and after a run that died itself. The
-child is started once for each worker, and ends when the worker's end of the pipe is closed.
+child is started once for each worker.
 """
 
 from __future__ import annotations
 
 import json
 import logging
-import os
-import signal
-import subprocess
-import sys
 from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Any
 
 from glassplate.codecs.errors import GlassplateError
+from glassplate.pipelines.child import Answer, Child, serve
 from glassplate.pipelines.config import CompressConfig
 from glassplate.pipelines.encode import Death, encode_refs, encode_shard, set_up_worker
 from glassplate.pipelines.errors import WorkerDiedError, WorkerError
@@ -37,8 +34,7 @@ class IsolatedEncoder:
     """Stages shards in a child process, which is replaced when it dies."""
 
     def __init__(self, config: CompressConfig) -> None:
-        self._config = config
-        self._child: subprocess.Popen[str] | None = None
+        self._child = Child(__name__, config.model_dump_json())
 
     def encode(self, shard: ShardPlan) -> None:
         """Stage a shard; pictures that kill the child become `failed` rows.
@@ -72,43 +68,19 @@ class IsolatedEncoder:
 
     def _survives(self, request: Mapping[str, Any]) -> bool:
         """Whether the child answers. Raises WorkerError if it answers with an error."""
-        child = self._child or self._start()
-        assert child.stdin
-        assert child.stdout
-        try:
-            child.stdin.write(json.dumps(request) + "\n")
-            child.stdin.flush()
-            answer = child.stdout.readline()
-        except BrokenPipeError:
-            answer = ""
-        if not answer:
-            child.wait()
-            self._child = None
+        answer = self._child.ask(json.dumps(request))
+        if answer is None:
             return False
         if error := json.loads(answer):
             raise WorkerError(error)
         return True
 
-    def _start(self) -> subprocess.Popen[str]:
-        command = [sys.executable, "-m", __name__]
-        child = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
-        assert child.stdin
-        child.stdin.write(self._config.model_dump_json() + "\n")
-        self._child = child
-        return child
 
-
-def main() -> None:
-    """The child: a configuration, then one request a line; answers null or what went wrong."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the command hears it, and closes the pipe
-    logging.basicConfig(format="%(levelname)s: %(message)s")
-    with os.fdopen(os.dup(sys.stdout.fileno()), "w") as answers:
-        os.dup2(sys.stderr.fileno(), sys.stdout.fileno())  # what libraries print is no answer
-        config = CompressConfig.model_validate_json(sys.stdin.readline())
-        stages = {"encode": set_up_worker(config), "decode": Tiers(_decoding_only(config))}
-        for line in sys.stdin:
-            answers.write(json.dumps(_answer(json.loads(line), stages)) + "\n")
-            answers.flush()
+def _greeted(config_json: str) -> Answer:
+    """The child: answers null or what went wrong."""
+    config = CompressConfig.model_validate_json(config_json)
+    stages = {"encode": set_up_worker(config), "decode": Tiers(_decoding_only(config))}
+    return lambda request: json.dumps(_answer(json.loads(request), stages))
 
 
 def _decoding_only(config: CompressConfig) -> CompressConfig:
@@ -131,4 +103,4 @@ def _answer(request: Mapping[str, Any], stages: Mapping[str, Tiers]) -> str | No
 
 
 if __name__ == "__main__":
-    main()
+    serve(_greeted)

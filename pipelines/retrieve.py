@@ -11,6 +11,7 @@ A run that dies is continued by the next one: what has a mark is not done again.
 from __future__ import annotations
 
 import io
+import logging
 import time
 from dataclasses import dataclass
 
@@ -19,7 +20,7 @@ import pyarrow.parquet as pq
 
 from glassplate.pipelines.archive import Store
 from glassplate.pipelines.engine import run_shards
-from glassplate.pipelines.errors import LedgerError
+from glassplate.pipelines.errors import LedgerError, WorkerError
 from glassplate.pipelines.progress import Progress, ProgressCallback, reporting
 from glassplate.pipelines.retrieve_plan import (
     FOLDER,
@@ -31,10 +32,12 @@ from glassplate.pipelines.retrieve_plan import (
 from glassplate.pipelines.retrieve_shard import (
     Mark,
     RetrieveRow,
-    RetrieveShards,
     mark_path,
     opened,
 )
+from glassplate.pipelines.retrieve_transforms import RetrieveShards, shard_retriever
+
+logger = logging.getLogger(__name__)
 
 LEDGER = f"{FOLDER}/ledger.parquet"
 _PLAN_LINES = f"{FOLDER}/plan.jsonl"
@@ -77,26 +80,60 @@ def retrieve(config: RetrieveConfig, progress: ProgressCallback | None = None) -
 def run_retrieve(
     config: RetrieveConfig, plan: RetrievePlan, progress: ProgressCallback | None = None
 ) -> None:
-    """Run the Beam job over the shards that have no mark yet. Raises WorkerError."""
+    """Run the Beam job over the shards that have no mark yet.
+
+    If that fails, what is left is tried once more, carefully: in processes apart, so that a picture
+    that kills one becomes a row. After a run that died, the first try is careful already.
+    Raises WorkerError if the second try fails, too.
+    """
     store = Store(config.out)
-    done = set(store.list(FOLDER))
-    pending = [shard for shard in plan.shards if f"{shard.key}.json" not in done]
-    if not pending:
+    if config.retry_failed:
+        _forget_failures(store, plan)
+    with reporting(lambda: _Watcher(store, plan), progress):
+        for careful in (True,) if store.exists(_PLAN_LINES) else (False, True):
+            try:
+                _retrieve_pending(config, plan, store, careful=careful)
+            except WorkerError as error:
+                if careful:
+                    raise
+                logger.warning("%s: trying again what is left, carefully", error.cause)
+            else:
+                return
+
+
+def _forget_failures(store: Store, plan: RetrievePlan) -> None:
+    """Shards with a picture that failed are to be done again, whole."""
+    for shard in _done(store, plan):
+        if any(row.status == "failed" for row in _read_mark(store, shard).rows):
+            store.delete(mark_path(shard.key))
+
+
+def _retrieve_pending(
+    config: RetrieveConfig, plan: RetrievePlan, store: Store, *, careful: bool
+) -> None:
+    done = _done(store, plan)
+    lines = [shard.model_dump_json() for shard in plan.shards if shard not in done]
+    if not lines:
         return
-    lines = [shard.model_dump_json() for shard in pending]
     try:
-        with reporting(lambda: _Watcher(store, plan), progress):
-            run_shards(
-                config,
-                lines,
-                store,
-                _PLAN_LINES,
-                lambda config: RetrieveShards(config, _PLAN_LINES),
-                lambda: _Watcher(store, plan),
-            )
+        run_shards(
+            config,
+            lines,
+            store,
+            _PLAN_LINES,
+            lambda config: RetrieveShards(config, _PLAN_LINES, careful),
+            lambda: _Watcher(store, plan),
+        )
     finally:
+        shard_retriever.cache_clear()
         opened.cache_clear()
         store.delete(_PLAN_LINES)
+
+
+def _done(store: Store, plan: RetrievePlan) -> set[RetrieveShard]:
+    """The shards that have a mark."""
+    marks = set(store.list(FOLDER))
+    return {shard for shard in plan.shards if f"{shard.key}.json" in marks}
 
 
 def finish_retrieve(config: RetrieveConfig, plan: RetrievePlan) -> list[RetrieveRow]:

@@ -35,12 +35,14 @@ class RetrieveConfig(JobConfig):
     where: SQL over the catalogue; None: everything that is stored.
     format: Suffix of all files ('png'); None: bit-exact pictures as their source files, others PNG.
     refine: None: plain pictures. Pictures whose codec has no refiner come out plain in any case.
+    retry_failed: Of a retrieval that goes on: try again what could not be given back.
     """
 
     out: str
     where: str | None = None
     format: str | None = Field(default=None, pattern=r"^\.?[A-Za-z0-9]+$")
     refine: RefineOptions | None = None
+    retry_failed: bool = False
 
     def fingerprint(self, snapshot_of: str) -> str:
         """sha256 over what decides the files: the archive, the query, format and refinement."""

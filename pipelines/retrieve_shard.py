@@ -4,19 +4,17 @@ from __future__ import annotations
 
 import os
 import tempfile
-import threading
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Sequence
 from functools import lru_cache
 from pathlib import Path, PurePosixPath
-from typing import Literal
+from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict
 
 from glassplate.codecs.errors import GlassplateError
 from glassplate.pipelines.archive import Archive, Store, deliver, open_archive
 from glassplate.pipelines.archive.deliver import save
-from glassplate.pipelines.beam import beam
+from glassplate.pipelines.errors import StorageError
 from glassplate.pipelines.retrieve_plan import (
     FOLDER,
     Item,
@@ -24,9 +22,6 @@ from glassplate.pipelines.retrieve_plan import (
     RetrievePlan,
     RetrieveShard,
 )
-
-_TURN = threading.Lock()
-"""One shard at a time in a process, however many threads an engine gives it."""
 
 
 class RetrieveRow(BaseModel):
@@ -61,65 +56,57 @@ def mark_path(key: str) -> str:
 
 
 def retrieve_shard(shard: RetrieveShard, archive: Archive, config: RetrieveConfig) -> Mark:
-    """Give back the pictures of a shard; one that cannot be given back is a row, not an error."""
-    store = Store(config.out)
-    with tempfile.TemporaryDirectory() as folder:
-        rows = [_retrieve(item, archive, config, store, Path(folder)) for item in shard.items]
+    """Give back the pictures of a shard; one that cannot be given back is a row, not an error.
+
+    Raises StorageError if an object store cannot be reached.
+    """
+    rows = [retrieve_item(item, archive, config) for item in shard.items]
+    return write_mark(Store(config.out), shard, rows)
+
+
+def write_mark(store: Store, shard: RetrieveShard, rows: Sequence[RetrieveRow]) -> Mark:
+    """Say that a shard is done, and what became of its pictures."""
     mark = Mark(rows=tuple(rows))
     store.write(mark_path(shard.key), mark.model_dump_json().encode())
     return mark
 
 
-def _retrieve(
-    item: Item, archive: Archive, config: RetrieveConfig, store: Store, folder: Path
-) -> RetrieveRow:
-    row = RetrieveRow(
-        image_id=item.image_id, name=item.name, file=item.file, status="plain",
-        source_bytes=item.source_bytes,
-    )  # fmt: skip
-    path = folder / f"picture{PurePosixPath(item.file).suffix}"
+def retrieve_item(item: Item, archive: Archive, config: RetrieveConfig) -> RetrieveRow:
+    """Give back one picture. Raises StorageError, which says nothing of the picture."""
     try:
-        if config.refine and item.refine:
-            picture = archive.refine(item.image_id, config.refine)
-            save(picture.image, path)
-            detail = picture.facts["mean_detail"]
-            facts = {"status": "refined", "seed": config.refine.seed, "mean_detail": detail}
-            row = row.model_copy(update=facts)
-        else:
-            deliver(archive, item.image_id, path)
-        data = path.read_bytes()
-        store.write(item.file, data)
+        with tempfile.TemporaryDirectory() as folder:
+            path = Path(folder) / f"picture{PurePosixPath(item.file).suffix}"
+            facts = _write_picture(path, item, archive, config)
+            data = path.read_bytes()
+        Store(config.out).write(item.file, data)
+    except StorageError:
+        raise
     except (GlassplateError, OSError) as error:
-        code = error.code if isinstance(error, GlassplateError) else "os-error"
-        failed = {"status": "failed", "error_code": code, "error_message": str(error)}
-        return row.model_copy(update=failed)
-    return row.model_copy(update={"bytes": len(data)})
+        return failed_row(item, error)
+    return _row(item, bytes=len(data), **facts)
 
 
-@dataclass
-class RetrieveShards(beam.PTransform):  # type: ignore[misc]
-    """PCollection of (start, end), where shards stand in the plan file -> their keys, done."""
-
-    config: RetrieveConfig
-    plan: str
-
-    def expand(self, places: beam.PCollection) -> beam.PCollection:
-        step = _RetrieveShard(self.config.model_dump_json(), self.plan)
-        return places | beam.Reshuffle() | beam.ParDo(step)
+def failed_row(item: Item, error: GlassplateError | OSError) -> RetrieveRow:
+    """Of a picture that cannot be given back."""
+    code = error.code if isinstance(error, GlassplateError) else "os-error"
+    return _row(item, status="failed", error_code=code, error_message=str(error))
 
 
-class _RetrieveShard(beam.DoFn):  # type: ignore[misc]
-    def __init__(self, config_json: str, plan: str) -> None:
-        self.config_json = config_json
-        self.plan = plan
+def _write_picture(
+    path: Path, item: Item, archive: Archive, config: RetrieveConfig
+) -> dict[str, Any]:
+    """Returns what its row says of it."""
+    if not (config.refine and item.refine):
+        deliver(archive, item.image_id, path)
+        return {"status": "plain"}
+    picture = archive.refine(item.image_id, config.refine)
+    save(picture.image, path)
+    detail = picture.facts["mean_detail"]
+    return {"status": "refined", "seed": config.refine.seed, "mean_detail": detail}
 
-    def process(self, place: tuple[int, int]) -> Iterator[str]:
-        config = RetrieveConfig.model_validate_json(self.config_json)
-        line = Store(config.out).read(self.plan, *place)
-        shard = RetrieveShard.model_validate_json(line)
-        with _TURN:
-            retrieve_shard(shard, opened(self.config_json), config)
-        yield shard.key
+
+def _row(item: Item, **facts: Any) -> RetrieveRow:
+    return RetrieveRow(**item.model_dump(exclude={"refine"}), **facts)
 
 
 @lru_cache(maxsize=1)
