@@ -14,7 +14,7 @@ trained by, for NOISE gaussian and missing:
 from __future__ import annotations
 
 import argparse
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
 from statistics import mean
@@ -34,9 +34,10 @@ from glassplate.codecs.restore.restorer import Restorer
 from tests.benchmarks.machine import RESULTS, write_result
 
 SIGMAS = (15, 25, 50)
-SHARES = (0.3, 0.5, 0.7)
+SHARES = (0.5,)
 QUALITIES = (10, 30)
 SCALES = (2, 4)
+CROSSED = ("gaussian, sigma 25", "missing, 50%", "jpeg, quality 10")
 SHOWN = ("kodim19", (200, 320))
 """Picture, and the upper left corner of the part that is shown."""
 SIDE = 160
@@ -55,7 +56,10 @@ def main() -> None:
     denoiser = Restorer(RestoreOptions(), "cpu")
     result: dict[str, Any] = {
         "pictures": len(images),
-        "denoise": {name: compare(images, name, denoiser.restore) for name in cases()},
+        "denoise": {
+            name: compare(images, damage, {**classical, "ours": denoiser.restore})
+            for name, (damage, classical) in cases().items()
+        },
         "upscale": {f"{scale}x": enlarged(images, scale) for scale in SCALES},
     }
     if arguments.specialists:
@@ -95,14 +99,15 @@ def _jpeg(quality: int) -> Damage:
     return lambda pixels, random: jpeg(pixels, quality)
 
 
-def compare(images: list[Pixels], name: str, ours: Method) -> dict[str, float]:
+def compare(
+    images: list[Pixels], damage: Damage, methods: Mapping[str, Method]
+) -> dict[str, float]:
     """Mean PSNR in dB of the damaged pictures, and of what each method makes of them."""
-    damage, classical = cases()[name]
-    methods: dict[str, Method] = {"damaged": lambda pixels: pixels, **classical, "ours": ours}
-    found: dict[str, list[float]] = {method: [] for method in methods}
+    every: dict[str, Method] = {"damaged": lambda pixels: pixels, **methods}
+    found: dict[str, list[float]] = {method: [] for method in every}
     for number, image in enumerate(images):
         damaged = damage(image, np.random.default_rng(number))
-        for method, restore in methods.items():
+        for method, restore in every.items():
             found[method].append(psnr(image, restore(damaged)))
     return {method: round(mean(values), 2) for method, values in found.items()}
 
@@ -122,19 +127,12 @@ def enlarged(images: list[Pixels], scale: int) -> dict[str, dict[str, float]]:
 
 
 def cross(images: list[Pixels], folder: Path, blind: Restorer) -> dict[str, dict[str, float]]:
-    """Mean PSNR of each denoiser on each kind of noise."""
-    denoisers = {"all": blind} | {
-        path.parent.name: Restorer(RestoreOptions(weights=path), "cpu")
+    """Noise -> mean PSNR of what denoisers make of it, by what they were trained on."""
+    denoisers = {"all": blind.restore} | {
+        path.parent.name: Restorer(RestoreOptions(weights=path), "cpu").restore
         for path in sorted(folder.glob("*/restorer-denoise.safetensors"))
     }
-    names = ("gaussian, sigma 25", "missing, 50%", "jpeg, quality 10")
-    table: dict[str, dict[str, float]] = {"nothing": {}}
-    for name in names:
-        for trained_on, denoiser in denoisers.items():
-            found = compare(images, name, denoiser.restore)
-            table["nothing"][name] = found["damaged"]
-            table.setdefault(trained_on, {})[name] = found["ours"]
-    return table
+    return {name: compare(images, cases()[name][0], denoisers) for name in CROSSED}
 
 
 def non_local_means(pixels: Pixels, sigma: float) -> Pixels:
