@@ -248,7 +248,8 @@ def _decode(content: bytes | Exception, smallest: int) -> npt.NDArray[np.uint8]:
                 raise UnsupportedImageError("has more than 8 bits")
             return np.asarray(image.convert("RGB"))
     except (*_DECODE_ERRORS, Image.DecompressionBombError) as error:
-        raise DamagedImageError(f"cannot be decoded: {error}") from error
+        cause = str(error).partition(" <_io.")[0]  # Pillow names our buffer
+        raise DamagedImageError(f"cannot be decoded: {cause}") from error
 
 
 def _cut(pixels: npt.NDArray[np.uint8]) -> list[npt.NDArray[np.uint8]]:

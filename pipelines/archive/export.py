@@ -26,8 +26,10 @@ from glassplate.pipelines.archive.latents import latent_of
 from glassplate.pipelines.archive.reader import Archive
 
 SHARD_BYTES = 256 << 20
+_WITHOUT = "It is exported without its picture."
 _DESCRIBED = ["image_id", "name", "source_uri", "width", "height", "codec", "psnr"]
 _LATENT = ["image_id", "latent", "shape", "dtype", "scale", "scaling_factor", "shift_factor"]
+_DATASETS_NAMES = {"float": "float32", "halffloat": "float16"}
 _SCHEMA = pa.schema(
     [
         pa.field("image_id", pa.string()),
@@ -43,6 +45,20 @@ _SCHEMA = pa.schema(
         pa.field("image", pa.struct([("bytes", pa.binary()), ("path", pa.string())])),
     ]
 )
+
+
+def _for_datasets(schema: pa.Schema) -> dict[str, str]:
+    """Metadata that make `datasets` show `image` as pictures; all versions know `Sequence`."""
+
+    def feature(kind: pa.DataType) -> dict[str, Any]:
+        if pa.types.is_struct(kind):
+            return {"_type": "Image"}
+        if pa.types.is_list(kind):
+            return {"feature": feature(kind.value_type), "_type": "Sequence"}
+        return {"dtype": _DATASETS_NAMES.get(str(kind), str(kind)), "_type": "Value"}
+
+    features = {field.name: feature(field.type) for field in schema}
+    return {"huggingface": json.dumps({"info": {"features": features}})}
 
 
 @dataclass(frozen=True)
@@ -113,7 +129,7 @@ def _samples(
         try:
             return _png(archive, about["image_id"])
         except GlassplateError as error:
-            errors.append((about["name"], error))
+            errors.append((about["name"], type(error)(error.cause, _WITHOUT, "")))
             return None
 
     stored = "bitstream_row IS NOT NULL"
@@ -178,5 +194,6 @@ def _write_parquet(path: Path, samples: list[Sample]) -> Path:
         }
         for sample in samples
     ]
-    pq.write_table(pa.Table.from_pylist(rows, _SCHEMA), path, row_group_size=256)
+    table = pa.Table.from_pylist(rows, _SCHEMA.with_metadata(_for_datasets(_SCHEMA)))
+    pq.write_table(table, path, row_group_size=256)
     return path

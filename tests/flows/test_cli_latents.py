@@ -87,8 +87,13 @@ def test_parquet_for_datasets(archive: Path, glassplate: Run, tmp_path: Path) ->
         "export", archive, tmp_path / "out", "--as", "parquet", "--pictures", "--json"
     )
     assert done.code == ExitCode.SOME_FAILED  # PNG has no CMYK
-    assert "kept.tif" in done.err
+    assert "kept.tif: PNG cannot hold this picture" in done.err
     (file,) = (tmp_path / "out").iterdir()
+    schema = pq.read_schema(file)
+    features = json.loads(schema.metadata[b"huggingface"])["info"]["features"]
+    assert list(features) == schema.names
+    assert features["image"] == {"_type": "Image"}
+    assert features["psnr"] == {"_type": "Value", "dtype": "float32"}
     rows = pq.read_table(file).to_pylist()
     assert {row["name"] for row in rows} >= {"0.png", "again.png", "kept.tif"}
     for row in rows:
