@@ -1,10 +1,11 @@
-"""The Beam job of a run: every shard that is pending is staged.
+"""The Beam jobs of a run: every shard that is pending is staged; on clusters, all are read again.
 
-The plan file is also a trace: it stays behind where a run died.
+The plan file of the first is also a trace: it stays behind where a run died.
 """
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
 
 from glassplate.pipelines.archive.store import Store
@@ -12,10 +13,11 @@ from glassplate.pipelines.archive.sweep import sweep
 from glassplate.pipelines.archive.writer import STAGING
 from glassplate.pipelines.engine import run_shards
 from glassplate.pipelines.planning import RunPlan, ShardPlan
-from glassplate.pipelines.progress import Watcher
-from glassplate.pipelines.transforms import EncodeShards, shard_encoder
+from glassplate.pipelines.progress import Progress, Watcher
+from glassplate.pipelines.transforms import CheckShards, EncodeShards, shard_encoder
 
 _RUN = "run="
+_CHECK = "check="
 _PLAN_FILE = "plan.jsonl"
 
 
@@ -44,3 +46,36 @@ def run_job(store: Store, plan: RunPlan, pending: Sequence[ShardPlan], *, carefu
     finally:
         shard_encoder.cache_clear()
         sweep(store, [folder])
+
+
+def check_job(store: Store, plan: RunPlan) -> None:
+    """Have the plan's runner read every staged shard again; damaged ones lose their marks.
+
+    Raises WorkerError if a worker, the engine or the way to it fails; MissingExtraError.
+    """
+    folder = f"{STAGING}/{_CHECK}{plan.run_id}"
+    path, checked = f"{folder}/{_PLAN_FILE}", f"{folder}/checked"
+    try:
+        run_shards(
+            plan.config,
+            [shard.key for shard in plan.shards],
+            store,
+            path,
+            lambda config: CheckShards(config, path, checked),
+            lambda: _CheckWatcher(store, checked, len(plan.shards)),
+        )
+    finally:
+        sweep(store, [folder])
+
+
+class _CheckWatcher:
+    """Counts the shards that were read again."""
+
+    def __init__(self, store: Store, folder: str, total: int) -> None:
+        self.store, self.folder, self.total = store, folder, total
+        self.started = time.monotonic()
+
+    def look(self) -> Progress:
+        """How far the check is now."""
+        done = len(self.store.list(self.folder))
+        return Progress(done, self.total, 0, 0, 0, time.monotonic() - self.started)

@@ -17,7 +17,12 @@ from datetime import UTC, datetime
 from glassplate.pipelines.archive.commit import commit_run, create_archive, current_snapshot
 from glassplate.pipelines.archive.manifest import Ledger, RunEntry, Snapshot
 from glassplate.pipelines.archive.store import Store
-from glassplate.pipelines.archive.writer import StagedShard, load_staged, open_parquet
+from glassplate.pipelines.archive.writer import (
+    StagedShard,
+    load_staged,
+    open_parquet,
+    read_mark,
+)
 from glassplate.pipelines.config import CompressConfig
 from glassplate.pipelines.errors import (
     ArchiveError,
@@ -26,9 +31,10 @@ from glassplate.pipelines.errors import (
     TooManyFailuresError,
     WorkerError,
 )
-from glassplate.pipelines.job import run_job, traces
-from glassplate.pipelines.planning import RunPlan, plan_run
+from glassplate.pipelines.job import check_job, run_job, traces
+from glassplate.pipelines.planning import RunPlan, ShardPlan, plan_run
 from glassplate.pipelines.progress import ProgressCallback, Watcher, reporting
+from glassplate.pipelines.runners import ClusterRunner
 from glassplate.pipelines.tiers import Tiers
 
 __all__ = ["RunResult", "commit_plan", "compress", "encode_run", "plan_run", "verify_run"]
@@ -85,7 +91,7 @@ def encode_run(plan: RunPlan, progress: ProgressCallback | None = None) -> None:
 
 
 def _encode_pending(store: Store, plan: RunPlan, *, careful: bool) -> None:
-    pending = [shard for shard in plan.shards if load_staged(store, shard.key) is None]
+    pending = [shard for shard in plan.shards if _staged(store, plan, shard) is None]
     # The local runner deals shards out in turn: largest first makes the hands about equal.
     pending.sort(key=lambda shard: (-shard.source_bytes, shard.key))
     if pending:
@@ -95,14 +101,17 @@ def _encode_pending(store: Store, plan: RunPlan, *, careful: bool) -> None:
 def verify_run(plan: RunPlan) -> list[StagedShard]:
     """Read every staged shard again, in the plan's order, add up the ledger, apply the gate.
 
-    Raises ArchiveError if a shard is missing or damaged, LedgerError, TooManyFailuresError, and
-    CommitConflictError as early as another run is seen.
+    On a cluster its workers read the files, and only their marks come here.
+    Raises WorkerError if they cannot, ArchiveError if a shard is missing or damaged, LedgerError,
+    TooManyFailuresError, and CommitConflictError as early as another run is seen.
     """
     store = Store(plan.config.archive)
     _check_base(store, plan)
+    if plan.shards and _on_cluster(plan):
+        check_job(store, plan)
     staged = []
     for shard in plan.shards:
-        one = load_staged(store, shard.key)
+        one = _staged(store, plan, shard)
         if one is None:
             _check_base(store, plan)  # whoever commits sweeps the staging area
             raise ArchiveError("a staged shard is missing or damaged", "Run again.", shard.key)
@@ -151,6 +160,15 @@ def run_ledger(plan: RunPlan, staged: list[StagedShard]) -> Ledger:
     """The counts of a whole run; unchanged inputs count as skipped."""
     unchanged = Ledger(inputs=plan.unchanged, skipped=plan.unchanged, unchanged=plan.unchanged)
     return sum((one.ledger for one in staged), unchanged)
+
+
+def _on_cluster(plan: RunPlan) -> bool:
+    return isinstance(plan.config.runner, ClusterRunner)
+
+
+def _staged(store: Store, plan: RunPlan, shard: ShardPlan) -> StagedShard | None:
+    """A staged shard, whose files are read again here, unless a cluster's workers do that."""
+    return read_mark(store, shard.key) if _on_cluster(plan) else load_staged(store, shard.key)
 
 
 def _check_base(store: Store, plan: RunPlan) -> Snapshot | None:

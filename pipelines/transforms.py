@@ -1,4 +1,7 @@
-"""Thin Beam transforms over `encode_shard`. References cross the pipeline, pixels never do."""
+"""Thin Beam transforms over `encode_shard` and `check_staged`.
+
+References cross the pipeline, pixels never do.
+"""
 
 from __future__ import annotations
 
@@ -8,6 +11,7 @@ from dataclasses import dataclass
 from functools import lru_cache, partial
 
 from glassplate.pipelines.archive.store import Store
+from glassplate.pipelines.archive.writer import check_staged
 from glassplate.pipelines.beam import beam
 from glassplate.pipelines.config import CompressConfig
 from glassplate.pipelines.encode import encode_shard, set_up_worker
@@ -48,6 +52,38 @@ class _EncodeShard(beam.DoFn):  # type: ignore[misc]
         with _TURN:
             shard_encoder(self.config_json, self.plan, self.careful)(shard)
         yield shard.key
+
+
+@dataclass
+class CheckShards(beam.PTransform):  # type: ignore[misc]
+    """PCollection of (start, end), where keys stand in the plan file -> these, read again.
+
+    checked: folder that gets an empty file for each shard that was read; see `check_staged`.
+    """
+
+    config: CompressConfig
+    plan: str
+    checked: str
+
+    def expand(self, places: beam.PCollection) -> beam.PCollection:
+        check = _CheckShard(self.config.archive, self.plan, self.checked)
+        return places | beam.Reshuffle() | beam.ParDo(check)
+
+
+class _CheckShard(beam.DoFn):  # type: ignore[misc]
+    def __init__(self, archive: str, plan: str, checked: str) -> None:
+        self.archive = archive
+        self.plan = plan
+        self.checked = checked
+
+    def setup(self) -> None:
+        self.store = Store(self.archive)
+
+    def process(self, place: tuple[int, int]) -> Iterator[str]:
+        key = self.store.read(self.plan, *place).decode().strip()
+        check_staged(self.store, key)
+        self.store.write(f"{self.checked}/{key}", b"")
+        yield key
 
 
 @lru_cache(maxsize=1)

@@ -120,25 +120,48 @@ def stage_shard(
 def mark_staged(store: Store, staged: StagedShard) -> StagedShard:
     """Say that all files of a shard lie in staging, whole and sound."""
     mark = staged.model_dump_json(exclude_none=True).encode()
-    store.write(f"{STAGING}/{staged.key}/done.json", mark)
+    store.write(_mark(staged.key), mark)
     return staged
 
 
 def load_staged(store: Store, key: str) -> StagedShard | None:
     """The staged shard of this key if it is whole and sound, else None."""
-    mark = f"{STAGING}/{key}/done.json"
+    staged = read_mark(store, key)
     try:
-        staged = StagedShard.model_validate_json(store.read(mark))
-        for file in staged.entry.files():
+        for file in staged.entry.files() if staged else ():
             if store.digest(file.path) != (file.bytes, file.sha256):
                 logger.warning("%s: staged bytes have changed; the shard is redone", file.path)
                 return None
     except FileNotFoundError:
         return None
+    return staged
+
+
+def read_mark(store: Store, key: str) -> StagedShard | None:
+    """What the mark of a staged shard says, None if there is none; no other file is read."""
+    mark = _mark(key)
+    try:
+        return StagedShard.model_validate_json(store.read(mark))
+    except FileNotFoundError:
+        return None
     except ValidationError:
         logger.warning("%s: not a staging mark; the shard is redone", mark)
         return None
-    return staged
+
+
+def check_staged(store: Store, key: str) -> None:
+    """Read every page and byte of a staged shard again; one that is not sound loses its mark."""
+    staged = read_mark(store, key)
+    try:
+        for file in staged.entry.files() if staged else ():
+            _read_back(store, file)
+    except ShardDamagedError as error:
+        logger.warning("%s; the shard is redone", error)
+        store.delete(_mark(key))
+
+
+def _mark(key: str) -> str:
+    return f"{STAGING}/{key}/done.json"
 
 
 def ledger_of(images: Sequence[ImageRow]) -> Ledger:

@@ -14,9 +14,11 @@ import pytest
 from clusters import Cluster, dask_cluster, portable_cluster
 
 from glassplate.pipelines import Archive, open_archive
+from glassplate.pipelines.archive import Store
 from glassplate.pipelines.archive.verify import verify_archive
 from glassplate.pipelines.config import CompressConfig
-from glassplate.pipelines.run import compress
+from glassplate.pipelines.errors import ArchiveError
+from glassplate.pipelines.run import commit_plan, compress, encode_run, plan_run, verify_run
 
 pytestmark = pytest.mark.slow
 
@@ -86,6 +88,27 @@ def test_only_what_is_new(cluster: Cluster, source: Path, tmp_path: Path) -> Non
     assert compress(options).snapshot is None
     odd_inputs.photo(200, 100).save(few / "new.png")
     assert compress(options).ledger.unchanged == 10
+
+
+def test_workers_read_staged_files_again(
+    cluster: Cluster, source: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Not the command: it never asks for a digest."""
+    monkeypatch.delattr(Store, "digest")
+    plan = plan_run(config(source, tmp_path / "archive", cluster.runner))
+    encode_run(plan)
+    damaged, sound = (tmp_path / "archive/_staging" / shard.key for shard in plan.shards[:2])
+    file = damaged / "images.parquet"
+    file.write_bytes(odd_inputs.flip(file.read_bytes(), 400))
+    with pytest.raises(ArchiveError, match="missing or damaged"):
+        verify_run(plan)
+    assert (sound / "done.json").exists()
+    assert not (damaged / "done.json").exists()
+    encode_run(plan)
+    staged = verify_run(plan)
+    monkeypatch.undo()
+    assert commit_plan(plan, staged)
+    assert not list((tmp_path / "archive").glob("_staging/*"))
 
 
 def test_command(cluster: Cluster, source: Path, tmp_path: Path) -> None:
