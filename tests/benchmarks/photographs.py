@@ -17,7 +17,7 @@ def write_photographs(folder: Path, count: int, photos: Path | None = None, side
     They are `side` x `side` crops at random places of the pictures in `photos`, or of those that
     come with scikit-image, half of them mirrored, at quality 92.
     """
-    found = sorted(photos.rglob("*.*")) if photos else list(_own())
+    found = sorted(photos.rglob("*.*")) if photos else own_photographs()
     pictures = [path for path in found if path.suffix.lower() in (".jpg", ".jpeg", ".png")]
     folder.mkdir(parents=True)
     draw = random.Random(0)
@@ -33,6 +33,7 @@ def write_photographs(folder: Path, count: int, photos: Path | None = None, side
     return sum(path.stat().st_size for path in folder.iterdir())
 
 
-def _own() -> list[Path]:
+def own_photographs() -> list[Path]:
+    """Those that come with scikit-image."""
     folder = Path(skimage.__file__).parent / "data"
     return [folder / name for name in NAMES if (folder / name).exists()]
