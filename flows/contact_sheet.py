@@ -20,7 +20,7 @@ from glassplate.pipelines.refine_measure import Picture
 from glassplate.pipelines.refine_variants import PLAIN, Variant
 
 PICTURES = 3
-CROP = (224, 224)
+CROP = (192, 192)
 _GAP, _LINE = 6, 18
 _PAPER, _INK = "white", "black"
 
@@ -46,7 +46,7 @@ def write_sheet(evaluation: RefineEvaluation, path: Path) -> Path:
         window = worst_window(picture.pixels, _decoded(picture, config.qualities[0], PLAIN), CROP)
         rows += [_row(picture, quality, config.compared(), window) for quality in qualities]
     path.parent.mkdir(parents=True, exist_ok=True)
-    _drawn(rows).save(path, "WEBP", quality=88, method=6)
+    _drawn(rows).save(path, "WEBP", quality=75, method=6)
     return path
 
 

@@ -137,19 +137,15 @@ def _trade_figures(evaluation: RefineEvaluation) -> list[Figure]:
 
 
 def _curves(start: Row, rows: list[Row]) -> dict[str, list[tuple[Row, str]]]:
-    """By name: each sampler by steps, and each kind by strength, which starts at the plain decode.
-
-    Names of variants are 'flow 4', 'gan', 'flow 4 at 0.5'.
-    """
+    """By name: each sampler by steps, and each kind by strength, from the plain decode on."""
     curves: dict[str, list[tuple[Row, str]]] = {}
-    whole = {row.variant: row for row in rows}
-    for row in rows:
-        name, _, strength = row.variant.partition(" at ")
-        if row.variant == PLAIN.name:
-            curves[PLAIN.name] = [(row, "")]
-        elif strength:
-            curve = curves.setdefault(f"{name} by strength", [(start, "0"), (whole[name], "1")])
-            curve.insert(-1, (row, strength))
-        else:
-            curves.setdefault(row.family, []).append((row, name.partition(" ")[2]))
+    for row in sorted(rows, key=lambda row: row.steps or 0):
+        if row.strength == 1 and row.family != "gan":
+            curves.setdefault(row.family, []).append((row, str(row.steps)))
+    for row in sorted(rows, key=lambda row: row.strength or 0):
+        name = row.variant.partition(" at ")[0]
+        blends = [one for one in rows if one.variant.startswith(f"{name} at ")]
+        if row.strength and (blends or row.family == "gan"):
+            curve = curves.setdefault(f"{name} by strength", [(start, "0")])
+            curve.append((row, f"{row.strength:g}"))
     return curves

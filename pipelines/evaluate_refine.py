@@ -86,6 +86,7 @@ class RefineEvaluateConfig(BaseModel):
 class Row:
     """Means over pictures of one variant at one quality.
 
+    family: Sampler, or `gan`; steps, strength: None for what is not refined.
     pictures: Those that it could make; the rest is None unless it could make all of them.
     frechet: Between the features of all patches, of the originals and of what came back.
     """
@@ -93,6 +94,8 @@ class Row:
     quality: float
     variant: str
     family: str
+    steps: int | None
+    strength: float | None
     pictures: int
     bpp: float | None = None
     psnr: float | None = None
@@ -229,12 +232,19 @@ def _rows(
         for variant in variants:
             found = [picture.measure(quality, variant) for picture in pictures]
             scores = [one.scores for one in found if one.scores]
-            row = Row(quality, variant.name, variant.family, len(scores))
+            row = _row(quality, variant, len(scores))
             if len(scores) == len(pictures):
                 patches = np.concatenate([one.patches for one in found])
                 row = _mean(row, scores, frechet_distance(originals, patches))
             rows.append(row)
     return rows, len(originals)
+
+
+def _row(quality: float, variant: Variant, pictures: int) -> Row:
+    steps, strength = None, None
+    if variant.refine:
+        steps, strength = variant.refine.steps, variant.refine.strength
+    return Row(quality, variant.name, variant.family, steps, strength, pictures)
 
 
 def _mean(row: Row, scores: list[Scores], frechet: float) -> Row:

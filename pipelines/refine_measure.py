@@ -108,7 +108,7 @@ class Picture:
 
     def measure(self, quality: float, variant: Variant) -> Measured:
         """Scores and features, from the folder if they are there. Raises EncodeError, ..."""
-        about = {"quality": quality, **self._identity(variant)}
+        about = {"quality": float(quality), **self._identity(variant)}
         return self._kept(self._key(about), lambda: self._measured(quality, variant))
 
     def stream(self, quality: float) -> bytes:

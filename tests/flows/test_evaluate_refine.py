@@ -55,7 +55,7 @@ def test_a_document_a_page_and_a_sheet(
     assert "a &lt;b&gt;.png" in page
     assert (out / "figures" / "trade-frechet-10.png").stat().st_size > 1000
     with Image.open(out / "refine.webp") as sheet:  # original, four variants and a map, two rates
-        assert sheet.width > 6 * 192
+        assert sheet.width > 6 * 160
         assert sheet.height > 2 * 160
 
 
