@@ -29,6 +29,11 @@ from glassplate.flows.refine_options import (
     StrengthOption,
     retrieve_config,
 )
+from glassplate.flows.restore_options import (
+    DenoiseOption,
+    RestorerWeightsOption,
+    UpscaleOption,
+)
 from glassplate.flows.retrieve_text import rates
 
 
@@ -54,6 +59,9 @@ def retrieve(
     strength: StrengthOption = 1.0,
     seed: SeedOption = 0,
     refiner_weights: RefinerWeightsOption = None,
+    denoise: DenoiseOption = False,
+    upscale: UpscaleOption = None,
+    restorer_weights: RestorerWeightsOption = None,
     retry_failed: RetryFailed = False,
     workers: Workers = 1,
     runner: RunnerName = "local",
@@ -65,13 +73,15 @@ def retrieve(
     """Give back every picture that a query selects, refined if asked for, on any runner.
 
     Interrupted, the same command goes on. OUT/_retrieve/ledger.parquet says what became of each
-    picture; those whose codec has no refiner come out as they are.
+    picture; what cannot be refined, or restored, comes out as it is.
 
     Examples:
 
         glassplate retrieve archive/ out/ --where "name like 'holiday/%'" --workers 8
 
         glassplate retrieve s3://archive s3://out --refine flow --refiner-weights refiners/
+
+        glassplate retrieve archive/ large/ --where "width < 800" --upscale 2
     """
     config = retrieve_config(
         archive=archive,
@@ -84,6 +94,9 @@ def retrieve(
         strength=strength,
         seed=seed,
         refiner_weights=refiner_weights,
+        denoise=denoise,
+        upscale=upscale,
+        restorer_weights=restorer_weights,
         retry_failed=retry_failed,
         workers=workers,
         runner=runner,

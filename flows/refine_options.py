@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from glassplate.flows.options import validated
+from glassplate.flows.restore_options import restore_options
 
 if TYPE_CHECKING:
     from glassplate.codecs.refine.options import RefineOptions
@@ -75,6 +76,9 @@ def retrieve_config(
     strength: float,
     seed: int,
     refiner_weights: str | Path | None,
+    denoise: bool,
+    upscale: int | None,
+    restorer_weights: str | Path | None,
     runner: str,
     runner_options: Mapping[str, Any],
     **fields: Any,
@@ -82,9 +86,11 @@ def retrieve_config(
     """The options of a retrieval. Raises ConfigError naming the option."""
     from glassplate.pipelines.retrieve_plan import RetrieveConfig
 
-    options = refine_options(refine, sampler, steps, strength, seed, refiner_weights)
+    refinement = refine_options(refine, sampler, steps, strength, seed, refiner_weights)
+    restoration = restore_options(denoise, upscale, restorer_weights)
     where = {**runner_options, "name": runner}
-    return validated(RetrieveConfig, {"refine": options, "runner": where, **fields}, {"out": "OUT"})
+    fields |= {"refine": refinement, "restore": restoration, "runner": where}
+    return validated(RetrieveConfig, fields, {"out": "OUT", "": "--refine"})
 
 
 _OPTIONS = {"kind": "--refine", "weights": "--refiner-weights", "": "--sampler / --steps"}

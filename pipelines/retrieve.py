@@ -45,11 +45,12 @@ _PLAN_LINES = f"{FOLDER}/plan.jsonl"
 
 @dataclass(frozen=True)
 class RetrieveLedger:
-    """Counts of a retrieval: pictures = plain + refined + failed."""
+    """Counts of a retrieval: pictures = plain + refined + restored + failed."""
 
     pictures: int
     plain: int
     refined: int
+    restored: int
     failed: int
     bytes: int
 
@@ -172,7 +173,7 @@ def count(rows: list[RetrieveRow]) -> RetrieveLedger:
     return RetrieveLedger(pictures=len(rows), bytes=sum(row.bytes for row in rows), **of)
 
 
-_STATUSES = ("plain", "refined", "failed")
+_STATUSES = ("plain", "refined", "restored", "failed")
 
 
 def _read_mark(store: Store, shard: RetrieveShard) -> Mark:

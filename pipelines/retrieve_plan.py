@@ -12,10 +12,11 @@ from collections.abc import Iterator, Sequence
 from pathlib import PurePosixPath
 from typing import Self
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from glassplate.codecs.errors import ConfigError
 from glassplate.codecs.refine.options import RefineOptions
+from glassplate.codecs.restore.options import RestoreOptions
 from glassplate.pipelines.archive import Archive, Store, open_archive
 from glassplate.pipelines.archive.deliver import check_labelled, writable_format
 from glassplate.pipelines.archive.extract import STORED, safe_name, suffix_of
@@ -35,6 +36,7 @@ class RetrieveConfig(JobConfig):
     where: SQL over the catalogue; None: everything that is stored.
     format: Suffix of all files ('png'); None: bit-exact pictures as their source files, others PNG.
     refine: None: plain pictures. Pictures whose codec has no refiner come out plain in any case.
+    restore: Likewise; what is no still 8-bit grey or RGB picture comes out plain. Only one of both.
     retry_failed: Of a retrieval that goes on: try again what could not be given back.
     """
 
@@ -42,11 +44,18 @@ class RetrieveConfig(JobConfig):
     where: str | None = None
     format: str | None = Field(default=None, pattern=r"^\.?[A-Za-z0-9]+$")
     refine: RefineOptions | None = None
+    restore: RestoreOptions | None = None
     retry_failed: bool = False
 
+    @model_validator(mode="after")
+    def _one_at_most(self) -> Self:
+        if self.refine and self.restore:
+            raise ValueError("pictures are either refined or restored")
+        return self
+
     def fingerprint(self, snapshot_of: str) -> str:
-        """sha256 over what decides the files: the archive, the query, format and refinement."""
-        options = self.model_dump(mode="json", include={"where", "format", "refine"})
+        """sha256 over what decides the files: archive, query, format, refinement, restoration."""
+        options = self.model_dump(mode="json", include={"where", "format", "refine", "restore"})
         return hashlib.sha256((snapshot_of + json.dumps(options)).encode()).hexdigest()
 
 
@@ -58,6 +67,8 @@ class _Row(BaseModel):
     bit_exact: bool | None
     codec_fingerprint: str | None
     source_bytes: int | None
+    mode: str | None
+    reason: str | None
 
 
 class Item(BaseModel):
@@ -69,6 +80,7 @@ class Item(BaseModel):
     name: str
     file: str
     refine: bool
+    restore: bool
     source_bytes: int
 
 
@@ -107,12 +119,16 @@ def plan_retrieve(config: RetrieveConfig) -> RetrievePlan:
     """Make a plan, or find the one that an earlier run has made.
 
     Raises ConfigError for a bad query or format, a folder that holds anything else, or pictures
-    none of which can be refined; WeightsError for refiner weights that do not fit; NotFoundError if
-    nothing is selected; ArchiveError.
+    none of which can be refined; WeightsError for weights of a refiner or restorer that do not fit;
+    NotFoundError if nothing is selected; ArchiveError.
     """
     if config.format:
-        check = check_labelled if config.refine else writable_format
+        check = check_labelled if config.refine or config.restore else writable_format
         check(PurePosixPath(f"a.{config.format.lstrip('.')}"))
+    if config.restore:
+        from glassplate.codecs.restore.restorer import Restorer  # torch, which most never need
+
+        Restorer(config.restore, config.device)  # refuses weights before any work
     archive = open_archive(config.archive, device=config.device)
     fingerprint = config.fingerprint(archive.store.root)
     store = Store(config.out)
@@ -137,10 +153,11 @@ def _items(archive: Archive, config: RetrieveConfig) -> list[Item]:
     taken: set[str] = set()
     items = []
     for row in rows:
+        restore = config.restore is not None and _is_restorable(row)
         suffix = (
             f".{config.format.lstrip('.')}"
             if config.format
-            else suffix_of(row.name, bit_exact=bool(row.bit_exact))
+            else suffix_of(row.name, bit_exact=bool(row.bit_exact) and not restore)
         )
         items.append(
             Item(
@@ -148,6 +165,7 @@ def _items(archive: Archive, config: RetrieveConfig) -> list[Item]:
                 name=row.name,
                 file=_free(safe_name(row.name), suffix, taken),
                 refine=row.codec_fingerprint in refined,
+                restore=restore,
                 source_bytes=row.source_bytes or 0,
             )
         )
@@ -169,8 +187,21 @@ def _first(archive: Archive, row: _Row) -> _Row:
     image = archive.stored(row.image_id).image
     if image is None:
         return row
-    same = {"codec_fingerprint": image.codec_fingerprint, "bit_exact": image.bit_exact}
+    same = {name: getattr(image, name) for name in _OF_THE_BITSTREAM}
     return row.model_copy(update=same)
+
+
+_OF_THE_BITSTREAM = ("codec_fingerprint", "bit_exact", "mode", "reason")
+
+
+def _is_restorable(row: _Row) -> bool:
+    straight_alpha = row.reason == "alpha" and row.mode in ("LA", "RGBA")
+    return row.mode in _RESTORABLE_MODES and (row.reason in _RESTORABLE_REASONS or straight_alpha)
+
+
+_RESTORABLE_MODES = ("L", "LA", "P", "RGB", "RGBA")
+_RESTORABLE_REASONS = (None, "codec-limit", "not-smaller", "target-missed")
+"""Why still 8-bit pictures may be kept as they are; other reasons say that they are none."""
 
 
 def _refinable(archive: Archive, rows: Sequence[_Row], options: RefineOptions) -> set[str]:

@@ -35,7 +35,7 @@ class RetrieveRow(BaseModel):
     image_id: str
     name: str
     file: str
-    status: Literal["plain", "refined", "failed"]
+    status: Literal["plain", "refined", "restored", "failed"]
     bytes: int = 0
     source_bytes: int = 0
     seed: int | None = None
@@ -96,6 +96,9 @@ def _write_picture(
     path: Path, item: Item, archive: Archive, config: RetrieveConfig
 ) -> dict[str, Any]:
     """Returns what its row says of it."""
+    if config.restore and item.restore:
+        save(archive.restore(item.image_id, config.restore).image, path)
+        return {"status": "restored"}
     if not (config.refine and item.refine):
         deliver(archive, item.image_id, path)
         return {"status": "plain"}
@@ -106,7 +109,7 @@ def _write_picture(
 
 
 def _row(item: Item, **facts: Any) -> RetrieveRow:
-    return RetrieveRow(**item.model_dump(exclude={"refine"}), **facts)
+    return RetrieveRow(**item.model_dump(exclude={"refine", "restore"}), **facts)
 
 
 @lru_cache(maxsize=1)
