@@ -49,7 +49,7 @@ SweepStepsOption = Annotated[
     str, typer.Option("--steps", metavar="LIST", help="Of every sampler, where swept.")
 ]
 SweepStrengthsOption = Annotated[
-    str, typer.Option("--strengths", metavar="LIST", help="Of every kind, where swept.")
+    str, typer.Option("--strengths", metavar="LIST", help="Of the first kind, where swept.")
 ]
 
 _COLUMNS = (

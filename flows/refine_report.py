@@ -137,15 +137,14 @@ def _trade_figures(evaluation: RefineEvaluation) -> list[Figure]:
 
 
 def _curves(start: Row, rows: list[Row]) -> dict[str, list[tuple[Row, str]]]:
-    """By name: each sampler by steps, and each kind by strength, from the plain decode on."""
-    curves: dict[str, list[tuple[Row, str]]] = {}
+    """By name: each sampler by steps, and what was blended, from the plain decode on."""
+    curves: dict[str, list[tuple[Row, str]]] = {PLAIN.name: [(start, "")]}
     for row in sorted(rows, key=lambda row: row.steps or 0):
-        if row.strength == 1 and row.family != "gan":
+        if row.strength == 1:
             curves.setdefault(row.family, []).append((row, str(row.steps)))
     for row in sorted(rows, key=lambda row: row.strength or 0):
         name = row.variant.partition(" at ")[0]
-        blends = [one for one in rows if one.variant.startswith(f"{name} at ")]
-        if row.strength and (blends or row.family == "gan"):
+        if any(one.variant.startswith(f"{name} at ") for one in rows):
             curve = curves.setdefault(f"{name} by strength", [(start, "0")])
             curve.append((row, f"{row.strength:g}"))
     return curves

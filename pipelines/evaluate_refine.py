@@ -45,7 +45,7 @@ class RefineEvaluateConfig(BaseModel):
     refiners: Kinds, each with its usual sampler and steps at every quality.
     weights: A folder with a weight file for each kind; None: the shipped ones.
     sweep_rates, sweep_pictures: At so many of the lowest qualities, on so many pictures, evenly
-        spread, all samplers by `steps` and all kinds by `strengths`, too.
+        spread, all samplers by `steps` and the first kind by `strengths`, too.
     limit: The first so many pictures. workers: Processes.
     """
 

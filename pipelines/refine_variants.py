@@ -38,16 +38,17 @@ def compared(peers: Iterable[str], kinds: Iterable[Kind], weights: Path | None) 
 def swept(
     kinds: Iterable[Kind], steps: Iterable[int], strengths: Iterable[float], weights: Path | None
 ) -> list[Variant]:
-    """Every sampler by steps, and each kind as by default by strength, the defaults among them."""
+    """Every sampler by steps, and the first kind by strength, the defaults of all among them."""
     options = []
-    for kind in kinds:
+    for place, kind in enumerate(kinds):
         usual = RefineOptions(kind=kind, weights=weights)
         options.append(usual)
         for sampler in SAMPLERS[kind]:
             of_sampler = usual.model_copy(update={"sampler": sampler})
             counts = [1] if kind == "gan" else steps
             options += [of_sampler.model_copy(update={"steps": count}) for count in counts]
-        options += [usual.model_copy(update={"strength": strength}) for strength in strengths]
+        blends = [usual.model_copy(update={"strength": strength}) for strength in strengths]
+        options += [] if place else blends
     return [refining(one) for one in dict.fromkeys(options)]
 
 
