@@ -19,8 +19,8 @@ _CARD = """# {name}
 
 - Weight file: `{name}.safetensors`, sha256
   `{sha256}`
-- For: {purpose}. Photographs, 8-bit RGB or grey. What it puts in is likely, not known: not for
-  evidence, science, or text
+- For: {purpose}. Photographs, 8-bit RGB or grey.
+  What it puts in is likely, not known: not for evidence, science, or text
 - Parameters: {parameters:,}
 - Trained by: `glassplate train restorer --task {task}{noise}{start} --seed {seed}`
 - Pictures: {pictures} crops from {source}; {licence}
