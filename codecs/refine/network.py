@@ -147,7 +147,7 @@ class UNet(nn.Module):
         """Run the network.
 
         Args:
-            y: (N, 3, H, W), of about unit variance.
+            y: (N, 3, H, W), opponent colours of about unit variance.
             time: (N,) in [0, 1]: 0 is clean, 1 is noise alone.
             condition: What is known.
             half: Run the blocks in bfloat16.
@@ -174,11 +174,12 @@ class UNet(nn.Module):
 class ResidualModel(nn.Module):
     """The U-Net as a denoiser of residuals r = x - plain, whose standard deviation is known.
 
-    The deviation is a function of place: large where the latent's scale is, for there detail was
-    rounded away.
+    Residuals are in opponent colours. The deviation is a function of colour, and of place: large
+    where the latent's scale is, for there detail was rounded away.
 
-    spread: (nodes, 3) at evenly spaced qualities: its logarithm is the first number plus the second
-        times the scale, in the units of the pictures, [-1, 1]; the third is the usual scale.
+    spread: (nodes, 3 colours, 3) at evenly spaced qualities: its logarithm is the first number plus
+        the second times the scale, in the units of the pictures, [-1, 1]; the third is the usual
+        scale.
     """
 
     spread: Tensor
@@ -186,26 +187,27 @@ class ResidualModel(nn.Module):
     def __init__(self, config: ModelConfig, nodes: int = 11) -> None:
         super().__init__()
         self.net = UNet(config)
-        self.register_buffer("spread", torch.tensor([-2.0, 0.0, 0.5]).repeat(nodes, 1))
+        self.register_buffer("spread", torch.tensor([-2.0, 0.0, 0.5]).repeat(nodes, 3, 1))
 
     def spread_at(self, condition: Condition) -> Tensor:
-        """Standard deviation of the residual: (N, 1, H, W)."""
+        """Standard deviation of the residual: (N, 3, H, W)."""
         offset, slope, _ = self._law(condition.quality)
         scales = F.interpolate(condition.scales, scale_factor=STRIDE, mode="bilinear")
         return torch.exp(offset + slope * scales)
 
     def _law(self, quality: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """Offset, slope and usual scale, each (N, 1, 1, 1)."""
+        """Offset, slope and usual scale, each (N, 3, 1, 1)."""
         last = len(self.spread) - 1
         lower = (quality * last).long().clamp(max=last - 1)
-        share = (quality * last - lower)[:, None]
+        share = (quality * last - lower)[:, None, None]
         law = torch.lerp(self.spread[lower], self.spread[lower + 1], share)
-        offset, slope, usual = law[:, :, None, None, None].unbind(1)
+        offset, slope, usual = law[..., None, None].unbind(2)
         return offset, slope, usual
 
     def _time(self, signal: Tensor, noise: Tensor, spread: Tensor, quality: Tensor) -> Tensor:
         """(N,) from 0, clean, to 1, noise. The same in every window of a picture: noise that
-        follows the spread is as far everywhere; other noise is judged where the scale is usual."""
+        follows the spread is as far everywhere; other noise is judged by lightness where the scale
+        is usual."""
         if noise.shape[-1] == 1:
             offset, slope, usual = self._law(quality)
             spread = torch.exp(offset + slope * usual)
@@ -218,7 +220,7 @@ class ResidualModel(nn.Module):
 
         Args:
             y: (N, 3, H, W) = signal * residual + noise * standard normal.
-            signal, noise: (N, 1, 1, 1) or (N, 1, H, W).
+            signal, noise: (N, 1, 1, 1) or (N, 3, H, W).
         """
         spread = self.spread_at(condition)
         total = torch.sqrt((signal * spread) ** 2 + noise**2)
@@ -241,8 +243,8 @@ class ResidualModel(nn.Module):
     def gaussian(
         self, y: Tensor, signal: Tensor, noise: Tensor, condition: Condition
     ) -> tuple[Tensor, Tensor]:
-        """Mean, (N, 3, H, W), and standard deviation, (N, 1, H, W), of the residual given y, if
-        residuals were Gaussian with mean 0."""
+        """Mean and standard deviation, both (N, 3, H, W), of the residual given y, if residuals
+        were Gaussian with mean 0."""
         spread = self.spread_at(condition)
         total = (signal * spread) ** 2 + noise**2
         return signal * spread**2 / total * y, spread * noise / total.sqrt()

@@ -11,6 +11,7 @@ from glassplate.codecs.hyperprior.model import Hyperprior
 from glassplate.codecs.hyperprior.objective import estimate
 from glassplate.codecs.hyperprior.scale_net import SCALES
 from glassplate.codecs.refine.network import STRIDE, Condition
+from glassplate.codecs.refine.opponent import to_opponent
 
 TINY = 1e-8
 RIDGE = 1e-4
@@ -33,26 +34,28 @@ def reconstruct(
         half: Run the codec's blocks in bfloat16.
 
     Returns:
-        The condition, and crops less reconstructions, (N, 3, H, W), in units of [-1, 1].
+        The condition, and crops less reconstructions, (N, 3, H, W), in units of [-1, 1], in
+        opponent colours.
     """
     result = estimate(codec, crops, quality, half=half, noisy=False)
     plain = (result.decoded * 255).round() / 127.5 - 1
     condition = Condition(plain, result.scales / (SCALES - 1), quality / QUALITY_STEPS)
-    return condition, 2 * crops - 1 - plain
+    return condition, to_opponent(2 * crops - 1 - plain)
 
 
 def measure_spread(codec: Hyperprior, crops: Tensor, nodes: int, half: bool) -> Tensor:
-    """How large residuals are, by quality and scale: (nodes, 3), as `ResidualModel` has it.
+    """How large residuals are, by quality, colour and scale: as `ResidualModel` has it.
 
     The slope by least squares over blocks of 16x16; the offset so that the whole energy is right.
     """
     found = []
     for tenths in torch.linspace(0, QUALITY_STEPS, nodes).long():
         condition, residual = reconstruct(codec, crops, tenths.expand(len(crops)), half)
-        energy = F.avg_pool2d(residual.square().mean(1, keepdim=True), STRIDE) + TINY
-        centred = condition.scales - condition.scales.mean()
-        slope = (centred * energy.log() / 2).mean() / (centred.square().mean() + RIDGE)
-        shape = torch.exp(2 * slope * condition.scales).mean()
-        offset = torch.log(energy.mean() / shape) / 2
-        found.append(torch.stack([offset, slope, condition.scales.mean()]))
+        energy = F.avg_pool2d(residual.square(), STRIDE) + TINY
+        usual = condition.scales.mean()
+        centred = condition.scales - usual
+        slope = (centred * energy.log() / 2).mean((0, 2, 3)) / (centred.square().mean() + RIDGE)
+        shape = torch.exp(2 * slope[:, None, None] * condition.scales).mean((0, 2, 3))
+        offset = torch.log(energy.mean((0, 2, 3)) / shape) / 2
+        found.append(torch.stack([offset, slope, usual.expand(3)], 1))
     return torch.stack(found)

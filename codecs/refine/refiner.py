@@ -30,6 +30,7 @@ from glassplate.codecs.refine.ddpm import sample_ddpm
 from glassplate.codecs.refine.flow import sample_flow
 from glassplate.codecs.refine.network import STRIDE, Condition
 from glassplate.codecs.refine.noise import PictureNoise, noise_of
+from glassplate.codecs.refine.opponent import to_rgb
 from glassplate.codecs.refine.options import RefineOptions
 from glassplate.codecs.refine.plain import Plain
 from glassplate.codecs.refine.tiled import Windows, blend
@@ -143,7 +144,7 @@ class Refiner:
         def noise_at(step: int) -> Tensor:
             return torch.from_numpy(noise.window(padded, step))[None].to(self.device)
 
-        residual = self._sample(condition, noise_at)
+        residual = to_rgb(self._sample(condition, noise_at))
         picture = condition.plain + self.options.strength * residual
         pixels = (picture[0, :, : rect.height, : rect.width] + 1) * 127.5
         if plain.pixels.shape[2] < 3:
@@ -166,7 +167,10 @@ class Refiner:
         )
 
     def _sample(self, condition: Condition, noise: Callable[[int], Tensor]) -> Tensor:
-        """A residual, (1, 3, H, W). bfloat16 on GPUs alone: CPUs would differ from each other."""
+        """A residual, (1, 3, H, W), in opponent colours.
+
+        bfloat16 on GPUs alone: CPUs would differ from each other.
+        """
         half = self.device == "cuda"
 
         def denoise(y: Tensor, signal: float, level: Tensor | float) -> Tensor:

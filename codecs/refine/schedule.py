@@ -1,6 +1,7 @@
 """How much signal and noise there is at a time: `y = signal * r + noise * e`, e standard normal.
 
-All refiners work on the residual r = x - x_mse, in units where a picture spans [-1, 1].
+All refiners work on the residual r = x - x_mse, in units where a picture spans [-1, 1], and in
+opponent colours.
 """
 
 from __future__ import annotations

@@ -14,6 +14,7 @@ from torch.nn import functional as F
 from glassplate.codecs.hyperprior.model import Hyperprior
 from glassplate.codecs.refine.flow import sample_flow
 from glassplate.codecs.refine.network import Condition, ModelConfig, ResidualModel
+from glassplate.codecs.refine.opponent import to_rgb
 from glassplate.codecs.refine.pairs import measure_spread, random_quality, reconstruct
 from glassplate.codecs.refine.schedule import Schedule, StraightLine
 from glassplate.codecs.refine.weights import load
@@ -70,7 +71,7 @@ class DenoisingTask:
             time = (torch.arange(len(crops)) + 0.5) / len(crops)
             losses.append(self._loss(model, condition, residual, time, noise).item())
             refined = self._refine(model, condition, noise.to(residual.device))
-            target = condition.plain + residual
+            target = condition.plain + to_rgb(residual)
             for name, found in (("plain", condition.plain), ("refined", refined)):
                 record[f"{name}_psnr_{tenths // 10}"] = round(_psnr(found, target), 3)
                 record[f"{name}_detail_{tenths // 10}"] = round(_detail(found, target), 3)
@@ -107,7 +108,7 @@ class DenoisingTask:
 
         source = model.spread_at(condition)
         residual = sample_flow(denoise, lambda _: noise, source, self.steps)
-        return (condition.plain + residual).clamp(-1, 1)
+        return (condition.plain + to_rgb(residual)).clamp(-1, 1)
 
 
 def _psnr(found: Tensor, target: Tensor) -> float:

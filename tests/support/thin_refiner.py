@@ -38,8 +38,8 @@ def write_refiner(path: Path, codec: Path, kind: Kind = "flow") -> Path:
         for parameter in model.parameters():
             parameter += 0.1 * torch.randn_like(parameter)
         model.net.tail.weight *= 0.2
-        model.spread[:, 0] = torch.linspace(-2, -4, len(model.spread))
-        model.spread[:, 1] = 0.5
+        model.spread[..., 0] = torch.linspace(-2, -4, len(model.spread))[:, None]
+        model.spread[..., 1] = 0.5
     about = refiner_weights.About(kind, "hyperprior", load(codec).sha256, ShiftedCosine())
     refiner_weights.save(path, model, about)
     return path

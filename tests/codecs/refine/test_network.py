@@ -46,7 +46,7 @@ def disturbed() -> ResidualModel:
 
 def test_untrained_it_expects_what_a_gaussian_says() -> None:
     model = ResidualModel(THIN_REFINER)
-    model.spread[:, 0], model.spread[:, 1] = torch.linspace(-1, -3, 11), 0.5
+    model.spread[..., 0], model.spread[..., 1] = torch.linspace(-1, -3, 11)[:, None], 0.5
     known = condition(0.35)
     known.scales[:] = 0.2
     y = torch.randn(2, 3, 32, 48)
@@ -57,13 +57,14 @@ def test_untrained_it_expects_what_a_gaussian_says() -> None:
 
 def test_residuals_are_larger_where_the_scale_is() -> None:
     model = ResidualModel(THIN_REFINER)
-    model.spread[:, 1] = 2.0
+    model.spread[..., 1] = torch.tensor([2.0, 0.0, 1.0])
     known = condition()
     known.scales[:] = torch.tensor([[0.0, 0.0, 1.0], [0.0, 0.0, 1.0]])
     spread = model.spread_at(known)
-    assert spread.shape == (2, 1, 32, 48)
+    assert spread.shape == (2, 3, 32, 48)
     assert spread[0, 0, 3, 3].item() == pytest.approx(math.exp(-2))
-    assert spread[0, 0, 30, 45].item() == pytest.approx(math.exp(0))
+    for colour, log in enumerate((0, -2, -1)):
+        assert spread[0, colour, 30, 45].item() == pytest.approx(math.exp(log))
     assert (spread.diff(dim=3) >= 0).all()
 
 
