@@ -121,7 +121,11 @@ def _measure(arm: str, bits: int, weights: Path, pictures: list[Pixels]) -> Resu
     rates = [8 * len(e.bitstream) / _area(p) for e, p in zip(encoded, pictures, strict=True)]
     decoded = codec.decode([e.bitstream for e in encoded])
     latents = encode_pictures(codec.network, codec.device, pictures, codec.config.tile_size)
-    continuous = [picture_of(codec.network, codec.device, latent) for latent in latents]
+    whole = [picture_of(codec.network, codec.device, latent) for latent in latents]
+    continuous = [
+        padded[: picture.shape[0], : picture.shape[1]]
+        for padded, picture in zip(whole, pictures, strict=True)
+    ]
     jpeg = [found for p, bpp in zip(pictures, rates, strict=True) if (found := _jpeg(p, bpp))]
     channels = codec.network.channels
     last = read_metrics(weights.parent / METRICS)[-1]

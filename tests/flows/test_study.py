@@ -26,7 +26,7 @@ def test_a_study_ends_as_a_table_and_a_figure(
         monkeypatch.setitem(model.SIZES, name, replace(config, width=4, latent=2))
     (tmp_path / "pictures").mkdir()
     for number in range(40):
-        part = np.roll(photo, 16 * number, axis=number % 2)[:128, :128]
+        part = np.roll(photo, 16 * number, axis=number % 2)[:133, :130]
         Image.fromarray(part).save(tmp_path / "pictures" / f"{number}.jpg")
     arguments = [
         "study", "autoencoder", "--data", tmp_path / "pictures", "--out", tmp_path / "out",
