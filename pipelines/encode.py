@@ -2,8 +2,9 @@
 
     read -> sha256 -> pixels -> batches of one padded size -> encode -> decode again -> rows
 
-A pure function of the shard's plan and the options: run twice, it writes the same bytes. Pixels of
-one batch and a row group of compressed bytes are all that is held, however large the shard.
+A pure function of the shard's plan and the options: run twice, it writes the same bytes. While a
+batch is encoded, the next one is read; pixels of two, and a row group of compressed bytes, are all
+that is held, however large the shard; beside a large picture no other is read.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ import pyarrow as pa
 import torch
 
 from glassplate.codecs import FileCodec
+from glassplate.codecs.ahead import ahead
 from glassplate.codecs.errors import (
     EncodeError,
     GlassplateError,
@@ -133,13 +135,19 @@ class _Encoder:
 
     def run(self, jobs: Batch) -> Iterator[Job]:
         """Yields jobs as they are stored; the others have ended when it ends."""
-        for batch in self._batches(jobs):
+        for batch in ahead(self._batches(jobs), self._is_large):
             if batch[0].original:
                 self._attempt(batch, self._encode)
             for job in batch:
                 job.drop_source()
                 if job.stored:
                     yield job
+
+    def _is_large(self, batch: Batch) -> bool:
+        """Whether a batch is one large picture, beside which no other is to be decoded."""
+        picture = batch[0].picture
+        pixels = picture.pixels if picture else None
+        return pixels is not None and pixels.shape[0] * pixels.shape[1] > self.batch_pixels
 
     def _batches(self, jobs: Batch) -> Iterator[list[Job]]:
         """Load one by one; what is for the pixel codec comes out in batches of one padded size.

@@ -10,6 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from glassplate.codecs.ahead import ahead
 from glassplate.codecs.base import Pixels, Region
 from glassplate.codecs.bitstream import Container
 from glassplate.codecs.errors import BitstreamError
@@ -130,12 +131,19 @@ class _Job:
 
 @torch.inference_mode()
 def decode_pictures(runtime: Runtime, pictures: Sequence[PictureDecoder]) -> list[Pixels]:
-    """Run everything that was opened; windows of equal size go together."""
+    """Run everything that was opened; windows of equal size go together.
+
+    While pixels are made of a batch, the next one is parsed.
+    """
     jobs = (_Job(picture, part) for picture in pictures for part in picture.parts())
-    for batch in batches(
-        jobs, lambda job: job.window, Y_STRIDE, runtime.device, lambda job: job.kind
-    ):
-        y = torch.stack([job.picture.latent(job.window) for job in batch])
+
+    def parsed() -> Iterator[tuple[list[_Job], Tensor]]:
+        for batch in batches(
+            jobs, lambda job: job.window, Y_STRIDE, runtime.device, lambda job: job.kind
+        ):
+            yield batch, torch.stack([job.picture.latent(job.window) for job in batch])
+
+    for batch, y in ahead(parsed()):
         pixels = runtime.synthesise(y, *batch[0].kind).numpy()
         for job, window in zip(batch, pixels, strict=True):
             job.picture.place(job.part, window)

@@ -1,14 +1,18 @@
-"""Pictures to tiles: analysis in batches of windows, then one entropy stream per tile."""
+"""Pictures to tiles: analysis in batches of windows, then one entropy stream per tile.
+
+While the tiles of a batch are coded, the next batch is analysed.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import torch
 from torch import Tensor
 
+from glassplate.codecs.ahead import ahead
 from glassplate.codecs.base import Pixels
 from glassplate.codecs.bitstream import Tile
 from glassplate.codecs.hyperprior.latents import encode_tile
@@ -41,10 +45,13 @@ def encode_pictures(
     def kind(job: _Job) -> tuple[int, int]:
         return qualities[job.picture], images[job.picture].shape[2]
 
-    for batch in batches(jobs, lambda job: job.window, Y_STRIDE, runtime.device, kind):
+    def analysed() -> Iterator[tuple[list[_Job], Tensor]]:
+        for batch in batches(jobs, lambda job: job.window, Y_STRIDE, runtime.device, kind):
+            x = np.stack([window_pixels(images[job.picture], job.window) for job in batch])
+            yield batch, runtime.analyse(torch.from_numpy(x), kind(batch[0])[0])
+
+    for batch, y in ahead(analysed()):
         quality, _ = kind(batch[0])
-        x = np.stack([window_pixels(images[job.picture], job.window) for job in batch])
-        y = runtime.analyse(torch.from_numpy(x), quality)
         for job, window in zip(batch, y, strict=True):
             rows, columns = job.rect.within(job.window)
             y_tile = window[None, :, rows, columns]
