@@ -42,6 +42,7 @@ class TrainConfig(BaseModel):
     late_from: Share of the run after which crops are `late_crop` wide and symbols are rounded.
     learning_rate: Of the peak. Without one: high for a fresh model, lower for fine-tuning.
     momentum: Of the optimiser.
+    average: Decay of the moving average that is exported, once the run is old enough for it.
     fixed: Field -> option that stays as it was when a run is gone on with.
     """
 

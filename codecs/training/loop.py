@@ -12,10 +12,11 @@ from typing import Any, Protocol
 
 import torch
 from torch import Tensor, nn
-from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
+from torch.optim.swa_utils import AveragedModel
 
 from glassplate.codecs.base import resolve_device
 from glassplate.codecs.errors import EncodeError, StoppedError
+from glassplate.codecs.training.average import moving_average
 from glassplate.codecs.training.callbacks import SILENT, Callbacks, Step
 from glassplate.codecs.training.checkpoint import Checkpoint
 from glassplate.codecs.training.config import TrainConfig
@@ -86,7 +87,7 @@ class _Run:
         self.indices, held_out = self.store.split()
         self.held_out = self.store.centres(held_out[:HELD_OUT], config.late_crop).to(self.device)
         self.model = task.build(self.store.sample(self.indices, 48, config.crop)).to(self.device)
-        moving = get_ema_multi_avg_fn(config.average)  # type: ignore[no-untyped-call]
+        moving = moving_average(config.average)
         self.average = AveragedModel(self.model, multi_avg_fn=moving, use_buffers=True)
         self.optimizer = torch.optim.AdamW(
             self.model.parameters(),
