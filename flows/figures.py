@@ -117,7 +117,7 @@ def rate_figure(
         axes.set_ylim(min(shown) - margin, max(shown) + margin)
     axes.set_xlim(0, highest_bpp)
     axes.grid(color=_PUBLISHED, alpha=0.2, linewidth=0.6)
-    axes.legend(frameon=False, labelcolor=_INK, loc="lower right")
+    axes.legend(frameon=False, labelcolor=_INK, loc="best")
     return Figure(name, caption, canvas)
 
 

@@ -86,9 +86,9 @@ class Discriminator(nn.Module):
 
     x (3) ── 3x3 ── [leaky relu ── 4x4/2] ... ── leaky relu ── deviation ── linear
 
-    All spectrally normalised (Miyato et al., ICLR 2018). The deviation is a number more: how much
-    the pictures of the batch differ, so that pictures that are all alike give themselves away
-    (Karras et al., ICLR 2018).
+    Convolutions are spectrally normalised (Miyato et al., ICLR 2018); the last layer is not, or no
+    logit would be far from 0. The deviation is one more number: how much the pictures of the batch
+    differ, so that pictures that are all alike give themselves away (Karras et al., ICLR 2018).
     """
 
     def __init__(self, config: ModelConfig) -> None:
@@ -100,7 +100,7 @@ class Discriminator(nn.Module):
             layers.append(spectral_norm(nn.Conv2d(inputs, outputs, 4, stride=2, padding=1)))
         layers.append(nn.LeakyReLU(SLOPE))
         self.layers = nn.Sequential(*layers)
-        self.tail = spectral_norm(nn.Linear(channels[-1] * FIRST_SIDE**2 + 1, 1))
+        self.tail = nn.Linear(channels[-1] * FIRST_SIDE**2 + 1, 1)
 
     def forward(self, x: Tensor, half: bool = False) -> Tensor:
         """(N, 3, side, side) in [-1, 1] -> (N, 1) float32. half: As for `Generator`."""
