@@ -178,7 +178,7 @@ def samples_figure(rows: Sequence[tuple[str, npt.NDArray[np.uint8]]]) -> Figure:
     axes.set_xticks([])
     axes.tick_params(length=0)
     axes.spines[:].set_visible(False)
-    return Figure("samples", "Samples over time, each column from the same noise.", canvas)
+    return Figure("samples", "Samples over time: a column is one of them, as it changes.", canvas)
 
 
 def singular_value_figure(values: Sequence[npt.NDArray[np.floating]]) -> Figure:

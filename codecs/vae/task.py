@@ -10,6 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from glassplate.codecs.training.sheet import COLUMNS
 from glassplate.codecs.vae.latents import step_of
 from glassplate.codecs.vae.model import STRIDE, ModelConfig, Vae
 from glassplate.codecs.vae.warm_start import warm_start
@@ -20,6 +21,7 @@ KL_WEIGHT = 1e-4
 VALIDATED_QUALITIES = (0, 25, 50, 75, 100)
 MSE_FLOOR = 1e-4
 """40 dB: below it a crop is good enough."""
+SAMPLE_SIDE = 64
 
 
 @dataclass(frozen=True)
@@ -51,6 +53,8 @@ class VaeTask:
         """PSNR of 8-bit pictures, from posterior means and from means rounded to int8.
 
         points: [[bpp, dB], ...] of int8 by rising quality; bits by the entropy of each channel.
+        samples: Rows of reconstructions, what they are of, draws of the prior, and steps on the
+            straight line between the latents of the first two pictures.
         """
         assert isinstance(model, Vae)
         mean, log_variance = model.encoder(crops, self.half)
@@ -65,7 +69,19 @@ class VaeTask:
             "kl": round(_divergence(mean, log_variance).item(), 3),
             "latent_std": round(mean.std().item(), 3),
             "posterior_std": round((0.5 * log_variance).exp().mean().item(), 4),
+            "samples": self._samples(model, crops),
         }
+
+    def _samples(self, model: Vae, crops: Tensor) -> Tensor:
+        corner = (crops.shape[-1] - SAMPLE_SIDE) // 2
+        inside = slice(corner, corner + SAMPLE_SIDE)
+        shown = crops[torch.arange(COLUMNS) % len(crops), :, inside, inside]
+        mean, _ = model.encoder(shown, self.half)
+        noise = torch.randn(mean.shape, generator=torch.Generator().manual_seed(0))
+        shares = torch.linspace(0, 1, COLUMNS, device=mean.device)[:, None, None, None]
+        between = torch.lerp(mean[0], mean[1], shares)
+        made = model.decoder(torch.cat([mean, noise.to(mean.device), between]), self.half)
+        return torch.cat([made[:COLUMNS], shown, made[COLUMNS:]])
 
     def _psnr(self, model: Vae, z: Tensor, crops: Tensor) -> float:
         pixels = (model.decoder(z, self.half) * 255).round().clamp(0, 255) / 255

@@ -46,6 +46,13 @@ def test_trained_weights_are_closer_and_make_a_codec(
     bpp, quality = zip(*last["points"], strict=True)
     assert list(bpp) == sorted(bpp)
     assert quality[0] < quality[-1]
+    with Image.open(options.out / last["samples"]) as sheet:
+        reconstructed, pictures, drawn, between = np.split(np.asarray(sheet).astype(int), 4)
+    assert psnr(reconstructed.astype(np.uint8), pictures.astype(np.uint8)) > 18
+    assert drawn.std() > 10
+    for column, end in ((0, 0), (-1, 1)):  # the way begins and ends at a reconstruction
+        ends = np.split(between, 16, axis=1)[column] - np.split(reconstructed, 16, axis=1)[end]
+        assert np.abs(ends).max() <= 1
     codec = VaeCodec(VaeConfig(), "cpu", options.out)
     encoded = codec.encode([small_photo], Target())[0]
     assert psnr(codec.decode([encoded.bitstream])[0], small_photo) > 18
