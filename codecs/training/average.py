@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 
 from torch import Tensor
 from torch.optim.swa_utils import get_ema_multi_avg_fn
 
-Average = Callable[[Sequence[Tensor], Sequence[Tensor], Tensor], None]
+Tensors = tuple[Tensor, ...] | list[Tensor]
+Average = Callable[[Tensors, Tensors, Tensor | int], None]
 
 
 def moving_average(decay: float) -> Average:
@@ -17,7 +18,7 @@ def moving_average(decay: float) -> Average:
     leaves 67 % of that after 400 steps.
     """
 
-    def update(average: Sequence[Tensor], current: Sequence[Tensor], count: Tensor) -> None:
+    def update(average: Tensors, current: Tensors, count: Tensor | int) -> None:
         steps = int(count)
         young = min(decay, (1 + steps) / (10 + steps))
         get_ema_multi_avg_fn(young)(average, current, count)  # type: ignore[no-untyped-call]
