@@ -33,7 +33,7 @@ from glassplate.flows.output import ledger_table
 from glassplate.flows.report import publish_report
 from glassplate.pipelines import run as stages
 from glassplate.pipelines.archive.manifest import Ledger, Snapshot
-from glassplate.pipelines.archive.writer import StagedShard
+from glassplate.pipelines.archive.staging import StagedShard
 from glassplate.pipelines.config import DEFAULT_MAX_PIXELS, CompressConfig
 from glassplate.pipelines.errors import ArchiveError, CommitConflictError
 from glassplate.pipelines.planning import RunPlan

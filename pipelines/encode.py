@@ -29,8 +29,9 @@ from glassplate.codecs.errors import (
     UnsupportedImageError,
 )
 from glassplate.pipelines.archive.schema import ImageRow
+from glassplate.pipelines.archive.staging import StagedShard, load_staged
 from glassplate.pipelines.archive.store import Store
-from glassplate.pipelines.archive.writer import ShardWriter, StagedShard, load_staged
+from glassplate.pipelines.archive.writer import ShardWriter
 from glassplate.pipelines.config import CompressConfig
 from glassplate.pipelines.errors import StorageError
 from glassplate.pipelines.formats import claims_to_be_a_picture

@@ -8,9 +8,9 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 
+from glassplate.pipelines.archive.staging import STAGING
 from glassplate.pipelines.archive.store import Store
 from glassplate.pipelines.archive.sweep import sweep
-from glassplate.pipelines.archive.writer import STAGING
 from glassplate.pipelines.engine import run_shards
 from glassplate.pipelines.planning import RunPlan, ShardPlan
 from glassplate.pipelines.progress import Progress, Watcher

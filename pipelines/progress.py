@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from glassplate.pipelines.archive.manifest import Ledger
+from glassplate.pipelines.archive.staging import STAGING, read_mark
 from glassplate.pipelines.archive.store import Store
-from glassplate.pipelines.archive.writer import STAGING, StagedShard
 from glassplate.pipelines.errors import StorageError
 from glassplate.pipelines.planning import RunPlan
 
@@ -126,9 +126,6 @@ class Watcher:
             logger.debug("marks cannot be read: %s", error)
 
     def _read_mark(self, key: str) -> None:
-        try:
-            mark = self.store.read(f"{STAGING}/{key}/done.json")
-        except FileNotFoundError:
-            return
-        self.sum += StagedShard.model_validate_json(mark).ledger
-        self.pending.remove(key)
+        if staged := read_mark(self.store, key):
+            self.sum += staged.ledger
+            self.pending.remove(key)

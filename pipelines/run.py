@@ -16,13 +16,9 @@ from datetime import UTC, datetime
 
 from glassplate.pipelines.archive.commit import commit_run, create_archive, current_snapshot
 from glassplate.pipelines.archive.manifest import Ledger, RunEntry, Snapshot
+from glassplate.pipelines.archive.staging import StagedShard, load_staged, read_mark
 from glassplate.pipelines.archive.store import Store
-from glassplate.pipelines.archive.writer import (
-    StagedShard,
-    load_staged,
-    open_parquet,
-    read_mark,
-)
+from glassplate.pipelines.archive.writer import open_parquet
 from glassplate.pipelines.config import CompressConfig
 from glassplate.pipelines.errors import (
     ArchiveError,

@@ -6,9 +6,10 @@ from glassplate.pipelines.archive.deliver import deliver
 from glassplate.pipelines.archive.extract import Extracted, extract
 from glassplate.pipelines.archive.reader import Archive, open_archive
 from glassplate.pipelines.archive.snapshots import create_archive, current_snapshot
+from glassplate.pipelines.archive.staging import StagedShard, load_staged
 from glassplate.pipelines.archive.store import Store
 from glassplate.pipelines.archive.verify import Damage, VerifyReport, verify_archive
-from glassplate.pipelines.archive.writer import StagedShard, load_staged, stage_shard
+from glassplate.pipelines.archive.writer import stage_shard
 
 __all__ = [
     "Archive",

@@ -43,9 +43,10 @@ from glassplate.pipelines.archive.snapshots import (
     manifest_numbers,
     manifest_path,
 )
+from glassplate.pipelines.archive.staging import StagedShard
 from glassplate.pipelines.archive.store import Store
 from glassplate.pipelines.archive.sweep import RUN_FOLDERS, orphans, stale, sweep
-from glassplate.pipelines.archive.writer import StagedShard, open_parquet
+from glassplate.pipelines.archive.writer import open_parquet
 from glassplate.pipelines.errors import ArchiveError, CommitConflictError, LedgerError
 
 __all__ = ["Part", "commit_compaction", "commit_run", "create_archive", "current_snapshot"]

@@ -18,8 +18,8 @@ from glassplate.pipelines.archive.manifest import Ledger, RunEntry, ShardEntry, 
 from glassplate.pipelines.archive.merge import merge_shards
 from glassplate.pipelines.archive.retention import Expired, expire_snapshots
 from glassplate.pipelines.archive.snapshots import check_archive, current_snapshot, new_run_id
+from glassplate.pipelines.archive.staging import StagedShard, load_staged
 from glassplate.pipelines.archive.store import Store
-from glassplate.pipelines.archive.writer import StagedShard, load_staged
 from glassplate.pipelines.errors import ArchiveError
 
 MAX_ROWS = 1 << 15

@@ -17,14 +17,12 @@ import pyarrow.compute as pc
 from glassplate.pipelines.archive.manifest import FileEntry, Ledger, ShardEntry
 from glassplate.pipelines.archive.rows import PARQUET_ERRORS, damaged
 from glassplate.pipelines.archive.schema import TABLES
+from glassplate.pipelines.archive.staging import STAGING, StagedShard, mark_staged
 from glassplate.pipelines.archive.store import Store
 from glassplate.pipelines.archive.sweep import run_of
 from glassplate.pipelines.archive.writer import (
     ROW_GROUP_BYTES,
     ROW_GROUP_ROWS,
-    STAGING,
-    StagedShard,
-    mark_staged,
     open_parquet,
     write_table,
 )

@@ -8,8 +8,8 @@ from datetime import UTC, datetime, timedelta
 
 from glassplate.pipelines.archive.manifest import Snapshot
 from glassplate.pipelines.archive.snapshots import manifest_numbers, read_snapshot
+from glassplate.pipelines.archive.staging import STAGING, StagedShard
 from glassplate.pipelines.archive.store import Store
-from glassplate.pipelines.archive.writer import STAGING, StagedShard
 from glassplate.pipelines.errors import ManifestError, StorageError
 
 logger = logging.getLogger(__name__)

@@ -1,9 +1,6 @@
 """Writing the files of one shard: pinned schemas, small row groups, page checksums, a mark at last.
 
-    _staging/<key>/images.parquet, bitstreams.parquet, latents.parquet, then done.json
-
-A staged shard counts only if its mark is there and its files still have the bytes that the mark
-names; anything else is written again. The same rows give the same bytes.
+The same rows give the same bytes.
 """
 
 from __future__ import annotations
@@ -17,7 +14,6 @@ from typing import IO, Any, Self
 
 import pyarrow as pa
 import pyarrow.parquet as pq
-from pydantic import BaseModel, ConfigDict, ValidationError
 
 from glassplate.pipelines.archive.manifest import FileEntry, Ledger, ShardEntry
 from glassplate.pipelines.archive.schema import (
@@ -27,12 +23,18 @@ from glassplate.pipelines.archive.schema import (
     LatentRow,
     to_table,
 )
+from glassplate.pipelines.archive.staging import (
+    STAGING,
+    StagedShard,
+    mark_path,
+    mark_staged,
+    read_mark,
+)
 from glassplate.pipelines.archive.store import Store
 from glassplate.pipelines.errors import ShardDamagedError
 
 logger = logging.getLogger(__name__)
 
-STAGING = "_staging"
 ROW_GROUP_BYTES = 2 << 20
 ROW_GROUP_ROWS = {"images": 4096, "bitstreams": 64, "latents": 512}
 
@@ -42,17 +44,6 @@ _OPTIONS: dict[str, dict[str, Any]] = {
     "bitstreams": {"use_dictionary": ["icc_profile"], "write_statistics": ["image_id"]},
     "latents": {"use_dictionary": ["dtype"], "write_statistics": ["image_id"]},
 }
-
-
-class StagedShard(BaseModel):
-    """One shard, written and checked, not yet published; paths are those in staging."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    key: str
-    entry: ShardEntry
-    ledger: Ledger
-    codecs: dict[str, str]
 
 
 class ShardWriter:
@@ -117,38 +108,6 @@ def stage_shard(
         return writer.finish(images)
 
 
-def mark_staged(store: Store, staged: StagedShard) -> StagedShard:
-    """Say that all files of a shard lie in staging, whole and sound."""
-    mark = staged.model_dump_json(exclude_none=True).encode()
-    store.write(_mark(staged.key), mark)
-    return staged
-
-
-def load_staged(store: Store, key: str) -> StagedShard | None:
-    """The staged shard of this key if it is whole and sound, else None."""
-    staged = read_mark(store, key)
-    try:
-        for file in staged.entry.files() if staged else ():
-            if store.digest(file.path) != (file.bytes, file.sha256):
-                logger.warning("%s: staged bytes have changed; the shard is redone", file.path)
-                return None
-    except FileNotFoundError:
-        return None
-    return staged
-
-
-def read_mark(store: Store, key: str) -> StagedShard | None:
-    """What the mark of a staged shard says, None if there is none; no other file is read."""
-    mark = _mark(key)
-    try:
-        return StagedShard.model_validate_json(store.read(mark))
-    except FileNotFoundError:
-        return None
-    except ValidationError:
-        logger.warning("%s: not a staging mark; the shard is redone", mark)
-        return None
-
-
 def check_staged(store: Store, key: str) -> None:
     """Read every page and byte of a staged shard again; one that is not sound loses its mark."""
     staged = read_mark(store, key)
@@ -157,11 +116,7 @@ def check_staged(store: Store, key: str) -> None:
             _read_back(store, file)
     except ShardDamagedError as error:
         logger.warning("%s; the shard is redone", error)
-        store.delete(_mark(key))
-
-
-def _mark(key: str) -> str:
-    return f"{STAGING}/{key}/done.json"
+        store.delete(mark_path(key))
 
 
 def ledger_of(images: Sequence[ImageRow]) -> Ledger:

@@ -36,7 +36,7 @@ from glassplate.pipelines.archive import (
 )
 from glassplate.pipelines.archive.manifest import Ledger, RunEntry
 from glassplate.pipelines.archive.schema import EMBEDDING_SIZE, BitstreamRow, ImageRow, LatentRow
-from glassplate.pipelines.archive.writer import StagedShard
+from glassplate.pipelines.archive.staging import StagedShard
 from tests.benchmarks.machine import write_result
 
 SHARD_ROWS = 512

@@ -23,7 +23,8 @@ from glassplate.codecs.bitstream import FINGERPRINT_BYTES, Header, Tile, pack
 from glassplate.pipelines.archive import StagedShard, Store
 from glassplate.pipelines.archive.manifest import Ledger, ShardEntry
 from glassplate.pipelines.archive.schema import TABLES
-from glassplate.pipelines.archive.writer import STAGING, mark_staged, write_table
+from glassplate.pipelines.archive.staging import STAGING, mark_staged
+from glassplate.pipelines.archive.writer import write_table
 
 SPEC = get_codec("original").spec
 LARGE_EVERY = 400
