@@ -74,7 +74,7 @@ def dask(folder: Path) -> Iterator[dict[str, Any]]:
 
 @contextmanager
 def portable(folder: Path) -> Iterator[dict[str, Any]]:
-    with portable_cluster(folder, stall_timeout=20) as cluster:
+    with portable_cluster(folder, stall_timeout=45) as cluster:
         yield {"runner": cluster.runner}
 
 
