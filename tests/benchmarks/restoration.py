@@ -38,7 +38,7 @@ SHARES = (0.5,)
 QUALITIES = (10, 30)
 SCALES = (2, 4)
 CROSSED = ("gaussian, sigma 25", "missing, 50%", "jpeg, quality 10")
-SHOWN = ("kodim19", (200, 320))
+SHOWN = ("kodim23", (165, 110))
 """Picture, and the upper left corner of the part that is shown."""
 SIDE = 160
 
@@ -68,7 +68,7 @@ def main() -> None:
     names = [path.stem for path in paths]
     if SHOWN[0] in names:
         sheet = show(images[names.index(SHOWN[0])], denoiser.restore)
-        sheet.save(RESULTS / "restoration.webp", quality=88, method=6)
+        sheet.save(RESULTS / "restoration.webp", quality=80, method=6)
 
 
 def cases() -> dict[str, tuple[Damage, dict[str, Method]]]:
