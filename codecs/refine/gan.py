@@ -28,7 +28,7 @@ from glassplate.codecs.training.adversarial import (
     generator_loss,
 )
 
-ADVERSARIAL_WEIGHT = 0.1
+ADVERSARIAL_WEIGHT = 1.0
 """Of the adversarial loss; the distortion is 1 for residuals that are all missed."""
 JUDGED_QUALITY = 300
 """In tenths: at which the variance of what is made is compared."""
