@@ -81,10 +81,12 @@ class TrainConfig(BaseModel):
         """Defaults that depend on other options. Raises DeviceError."""
         given = {name: value for name, value in fields.items() if value is not None}
         kind = given.get("kind", cls.model_fields["kind"].default)
+        own: dict[str, Any] = {"learning_rate": LEARNING_RATE}
         if kind in TRAINERS:
-            given = {"size": TRAINERS[kind].size, **TRAINERS[kind].defaults, **given}
+            own |= {"size": TRAINERS[kind].size, **TRAINERS[kind].defaults}
+        if "start" in given:
+            own["learning_rate"] = TUNING_RATE
+        given = own | given
         if "batch" not in given:
             given["batch"] = BATCH[resolve_device(given.get("device", "auto"))]
-        if "learning_rate" not in given:
-            given["learning_rate"] = TUNING_RATE if "start" in given else LEARNING_RATE
         return given

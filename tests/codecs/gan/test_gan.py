@@ -208,7 +208,8 @@ def test_defaults_are_those_of_the_kind(tmp_path: Path) -> None:
     own = TrainConfig.model_validate(fields | {"kind": "gan", "learning_rate": None})
     asked = TrainConfig.model_validate(fields | {"kind": "gan", "learning_rate": 1, "batch": 3})
     assert (plain.size, plain.batch, own.size, own.batch) == ("small", 16, "32", 64)
-    assert own.learning_rate < plain.learning_rate
+    tuned = TrainConfig.model_validate(fields | {"kind": "gan", "start": tmp_path})
+    assert tuned.learning_rate < own.learning_rate < plain.learning_rate
     assert (asked.learning_rate, asked.batch) == (1, 3)
 
 
