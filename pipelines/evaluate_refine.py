@@ -107,10 +107,15 @@ class Row:
 
 @dataclass(frozen=True)
 class Speed:
-    """From stream to picture, decoding included; relative: to the plain decode."""
+    """From stream to picture, decoding included.
+
+    core_seconds_per_megapixel: Of all threads; hardly changes when the machine does other work.
+    relative: Of seconds, to the plain decode.
+    """
 
     variant: str
     seconds_per_megapixel: float
+    core_seconds_per_megapixel: float
     relative: float
 
 
@@ -266,11 +271,15 @@ def _speeds(config: RefineEvaluateConfig, picture: Picture) -> list[Speed]:
         if not variant.peer and (variant.refine is None or variant.refine.strength == 1):
             decode = partial(picture.decode, config.qualities[0], variant)
             seconds[variant.name] = min(_seconds(decode), _seconds(decode))
-    plain, size = seconds[PLAIN.name], picture.subject.megapixels
-    return [Speed(name, taken / size, taken / plain) for name, taken in seconds.items()]
+    (plain, _), size = seconds[PLAIN.name], picture.subject.megapixels
+    return [
+        Speed(name, taken / size, cores / size, taken / plain)
+        for name, (taken, cores) in seconds.items()
+    ]
 
 
-def _seconds(work: Callable[[], object]) -> float:
-    started = time.perf_counter()
+def _seconds(work: Callable[[], object]) -> tuple[float, float]:
+    """On the clock, and of all cores together."""
+    started, cores = time.perf_counter(), time.process_time()
     work()
-    return time.perf_counter() - started
+    return time.perf_counter() - started, time.process_time() - cores

@@ -7,6 +7,8 @@ the same crops of DATA, then sampled with 1 to 25 steps on held-out crops. Again
   noise; diffusion whose highest noise is 100 (pure noise), 1, 0.3 or 0.1 times what a picture spans
 - the schedule's shift, 1 to 0.03: below 1 less noise, at which more of the training is spent
 
+A network after one step stands for none: what it adds is noise of the residual's spread.
+
 WORK keeps crops and checkpoints, so that a run that was interrupted goes on.
 """
 
@@ -49,12 +51,15 @@ STEPS = (1, 4, 25)
 
 @dataclass(frozen=True)
 class Trial:
-    """A way to train, and how what it gives is sampled. schedule: None for a flow from the
-    reconstruction."""
+    """A way to train, and how what it gives is sampled.
+
+    schedule: None for a flow from the reconstruction. steps: Of training, if not those of all.
+    """
 
     name: str
     sampler: str
     schedule: Schedule | None
+    steps: int | None = None
 
     def options(self, weights: Path, steps: int) -> RefineOptions:
         kind = "flow" if self.sampler.endswith("flow") else "diffusion"
@@ -69,6 +74,7 @@ class Unwatched(DenoisingTask):
 
 
 TRIALS = (
+    Trial("untrained: noise alone", "flow", None, steps=1),
     Trial("flow from the reconstruction", "flow", None),
     Trial("flow from pure noise", "noise-flow", StraightLine()),
     *(Trial(f"diffusion, shift {shift:g}", "ddim", ShiftedCosine(shift, 100))
@@ -92,7 +98,7 @@ def main() -> None:
         trial: RefinerTrainConfig(
             source=options.data,
             out=folder,
-            steps=options.steps,
+            steps=trial.steps or options.steps,
             batch=options.batch,
             crop=CROP,
             late_from=1,
