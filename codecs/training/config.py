@@ -14,8 +14,8 @@ BATCH = {"cpu": 16, "cuda": 64}
 """Crops a step: what two cores do in half a second, and what keeps a GPU busy."""
 LARGEST_CROP = 512
 LEARNING_RATE = 8e-4
-TUNING_RATE = 2e-4
-"""From trained weights: a high rate would first undo what they know."""
+TUNING_RATE = 5e-5
+"""From trained weights: a high rate would first undo what they know; tests/benchmarks/tuning.py."""
 
 
 def _absolute(url: str) -> str:
