@@ -2,8 +2,8 @@
 
 `codec`: `hyperprior` alone, encoding and decoding pictures that are in memory. `worker`: what one
 worker of `glassplate compress` does to files. Each part's time is its own: what it calls that is a
-part itself is taken off; the rest is `other`. Parts that run beside each other in threads add up to
-more than the whole.
+part itself is taken off; the rest is `other`. Shares are of all parts together, which is more than the
+whole where they run beside each other in threads.
 """
 
 from __future__ import annotations
@@ -99,7 +99,7 @@ def watching(parts: Parts) -> Iterator[Stopwatch]:
 
 
 def split(parts: Parts, megapixels: float, repeat: int, work: Callable[[], object]) -> Any:
-    """The fastest of some repetitions: MP/s, and the parts' shares of the whole in percent."""
+    """The fastest of some repetitions: MP/s, and the parts' shares in percent."""
     work()  # libraries loaded, kernels chosen, caches filled
     runs = []
     for _ in range(repeat):
@@ -112,7 +112,7 @@ def split(parts: Parts, megapixels: float, repeat: int, work: Callable[[], objec
     return {
         "seconds": round(whole, 3),
         "megapixels_per_second": round(megapixels / whole, 2),
-        "percent": {part: round(100 * value / whole, 1) for part, value in seconds.items()},
+        "percent": {part: round(100 * s / seconds.total(), 1) for part, s in seconds.items()},
     }
 
 
