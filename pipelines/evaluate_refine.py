@@ -267,7 +267,8 @@ def _mean(row: Row, scores: list[Scores], frechet: float) -> Row:
 def _speeds(config: RefineEvaluateConfig, picture: Picture) -> list[Speed]:
     """The better of two runs of every variant that is made of the stream at full strength."""
     seconds = {}
-    for variant in dict.fromkeys([*config.compared(), *config.swept()]):
+    variants = config.compared() + (config.swept() if config.sweep_rates else [])
+    for variant in dict.fromkeys(variants):
         if not variant.peer and (variant.refine is None or variant.refine.strength == 1):
             decode = partial(picture.decode, config.qualities[0], variant)
             seconds[variant.name] = min(_seconds(decode), _seconds(decode))
