@@ -2,8 +2,8 @@
 
 `codec`: `hyperprior` alone, encoding and decoding pictures that are in memory. `worker`: what one
 worker of `glassplate compress` does to files. Each part's time is its own: what it calls that is a
-part itself is taken off; the rest is `other`. Shares are of all parts together, which is more than the
-whole where they run beside each other in threads.
+part itself is taken off; the rest is `other`. Shares are of all parts together, which is more than
+the whole where they run beside each other in threads.
 """
 
 from __future__ import annotations
