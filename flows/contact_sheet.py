@@ -46,7 +46,7 @@ def write_sheet(evaluation: RefineEvaluation, path: Path) -> Path:
         window = worst_window(picture.pixels, _decoded(picture, config.qualities[0], PLAIN), CROP)
         rows += [_row(picture, quality, config.compared(), window) for quality in qualities]
     path.parent.mkdir(parents=True, exist_ok=True)
-    _drawn(rows).save(path, "WEBP", quality=75, method=6)
+    _drawn(rows).save(path, "WEBP", quality=55, method=6)
     return path
 
 
