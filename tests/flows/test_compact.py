@@ -63,8 +63,8 @@ def test_old_snapshots_are_forgotten_on_request(glassplate: Run, archive: Path) 
 
 
 def test_a_damaged_archive_stays_as_it_is(glassplate: Run, archive: Path) -> None:
-    victim = next(archive.glob("images/*/*.parquet"))
-    victim.write_bytes(victim.read_bytes()[:-1])
+    for victim in archive.glob("images/*/*.parquet"):  # one of the three is not merged
+        victim.write_bytes(victim.read_bytes()[:-1])
     done = glassplate("compact", archive)
     assert done.code == ExitCode.DAMAGED
     assert "other bytes than were written" in done.err
