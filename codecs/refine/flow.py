@@ -2,14 +2,34 @@
 
 From `x_mse + source * e` to x along straight lines: with the reconstruction's own error as the
 source's standard deviation it is posterior-mean rectified flow (Ohayon, Michaeli and Elad, "PMRF",
-ICLR 2025); with 1 it starts from pure noise, as HFD's rectified flow does.
+ICLR 2025); with 1 it starts from pure noise, as HFD's rectified flow does. Around a reconstruction
+the noise has a grain, as what is missing has: white noise has too much of the finest detail, which
+few steps do not take away.
 """
 
 from __future__ import annotations
 
+import math
+
 from torch import Tensor
 
 from glassplate.codecs.refine.sampling import Denoiser, Noise
+
+MARGIN = 2
+"""Pixels more of white noise, below and to the right, that its grain is made of."""
+_TAPS = (1.0, 4.0, 1.0)
+
+
+def grain(white: Tensor) -> Tensor:
+    """(N, C, H + MARGIN, W + MARGIN) independent standard normals to (N, C, H, W) dependent ones:
+    a binomial filter both ways, whose highest frequencies come to a third."""
+    scale = math.hypot(*_TAPS)
+    height, width = (side - MARGIN for side in white.shape[2:])
+    rows = sum(tap / scale * white[:, :, i : i + height] for i, tap in enumerate(_TAPS))
+    assert isinstance(rows, Tensor)
+    found = sum(tap / scale * rows[..., i : i + width] for i, tap in enumerate(_TAPS))
+    assert isinstance(found, Tensor)
+    return found
 
 
 def sample_flow(denoise: Denoiser, noise: Noise, source: Tensor | float, steps: int) -> Tensor:

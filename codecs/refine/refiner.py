@@ -27,7 +27,7 @@ from glassplate.codecs.bitstream import unpack
 from glassplate.codecs.errors import ConfigError
 from glassplate.codecs.refine.ddim import sample_ddim
 from glassplate.codecs.refine.ddpm import sample_ddpm
-from glassplate.codecs.refine.flow import sample_flow
+from glassplate.codecs.refine.flow import MARGIN, grain, sample_flow
 from glassplate.codecs.refine.network import STRIDE, Condition
 from glassplate.codecs.refine.noise import PictureNoise, noise_of
 from glassplate.codecs.refine.opponent import to_rgb
@@ -139,10 +139,13 @@ class Refiner:
         """One window, (height, width, colours), as floats in [0, 255]."""
         condition = self._condition(plain, rect)
         height, width = condition.plain.shape[-2:]
-        padded = Rect(rect.top, rect.left, rect.top + height, rect.left + width)
+        grained = self.options.sampler == "flow"
+        margin = MARGIN if grained else 0
+        under = Rect(rect.top, rect.left, rect.top + height + margin, rect.left + width + margin)
 
         def noise_at(step: int) -> Tensor:
-            return torch.from_numpy(noise.window(padded, step))[None].to(self.device)
+            white = torch.from_numpy(noise.window(under, step))[None]
+            return (grain(white) if grained else white).to(self.device)
 
         residual = to_rgb(self._sample(condition, noise_at))
         picture = condition.plain + self.options.strength * residual

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from glassplate.codecs.hyperprior.model import Hyperprior
-from glassplate.codecs.refine.flow import sample_flow
+from glassplate.codecs.refine.flow import MARGIN, grain, sample_flow
 from glassplate.codecs.refine.network import Condition, ModelConfig, ResidualModel
 from glassplate.codecs.refine.opponent import to_rgb
 from glassplate.codecs.refine.pairs import measure_spread, random_quality, reconstruct
@@ -34,6 +34,7 @@ class DenoisingTask:
     schedule: ShiftedCosine for diffusion, StraightLine for a flow from pure noise; for a flow None,
         straight lines from noise of the reconstruction's own error.
     steps: Of the flow that refines pictures for validation.
+    grained: Whether a flow's source is as `flow.grain` makes it.
     """
 
     model: ModelConfig
@@ -42,6 +43,7 @@ class DenoisingTask:
     half: bool = True
     start: Path | None = None
     steps: int = 4
+    grained: bool = True
 
     def build(self, crops: Tensor) -> ResidualModel:
         """A model that expects what a Gaussian says, or one from given weights."""
@@ -56,7 +58,7 @@ class DenoisingTask:
         assert isinstance(model, ResidualModel)
         condition, residual = self.pair(crops, random_quality(len(crops)))
         time = (torch.arange(len(crops)) + torch.rand(len(crops))) / len(crops)
-        return self._loss(model, condition, residual, time, torch.randn(residual.shape))
+        return self._loss(model, condition, residual, time, self._noise(residual))
 
     def validate(self, model: nn.Module, crops: Tensor) -> dict[str, Any]:
         """The loss on fixed draws, and for some qualities PSNR and the energy of fine detail
@@ -67,7 +69,7 @@ class DenoisingTask:
         losses = []
         for tenths in VALIDATED_QUALITIES:
             condition, residual = self.pair(crops, torch.full((len(crops),), tenths))
-            noise = torch.randn(residual.shape, generator=generator)
+            noise = self._noise(residual, generator)
             time = (torch.arange(len(crops)) + 0.5) / len(crops)
             losses.append(self._loss(model, condition, residual, time, noise).item())
             refined = self._refine(model, condition, noise.to(residual.device))
@@ -76,6 +78,14 @@ class DenoisingTask:
                 record[f"{name}_psnr_{tenths // 10}"] = round(_psnr(found, target), 3)
                 record[f"{name}_detail_{tenths // 10}"] = round(_detail(found, target), 3)
         return {"validation_loss": round(sum(losses) / len(losses), 4)} | record
+
+    def _noise(self, like: Tensor, generator: torch.Generator | None = None) -> Tensor:
+        """Of unit variance, on the CPU."""
+        if self.schedule or not self.grained:
+            return torch.randn(like.shape, generator=generator)
+        count, colours, height, width = like.shape
+        wider = (count, colours, height + MARGIN, width + MARGIN)
+        return grain(torch.randn(wider, generator=generator))
 
     def pair(self, crops: Tensor, quality: Tensor) -> tuple[Condition, Tensor]:
         """See `pairs.reconstruct`."""

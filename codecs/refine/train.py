@@ -82,6 +82,7 @@ def train_refiner(config: TrainConfig, callbacks: Callbacks = SILENT) -> Path:
         config.half,
         _start(config, kind),
         steps=1 if kind == "gan" else 4,
+        grained=kind == "flow",
     )
     task = GanTask(denoising) if kind == "gan" else denoising
     model, records = train(task, config, callbacks)

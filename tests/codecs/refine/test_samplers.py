@@ -11,7 +11,7 @@ from torch import Tensor
 
 from glassplate.codecs.refine.ddim import sample_ddim
 from glassplate.codecs.refine.ddpm import sample_ddpm
-from glassplate.codecs.refine.flow import sample_flow
+from glassplate.codecs.refine.flow import grain, sample_flow
 from glassplate.codecs.refine.sampling import Denoiser, Noise
 from glassplate.codecs.refine.schedule import MAX_LOG_SNR, ShiftedCosine, StraightLine
 
@@ -118,3 +118,13 @@ def test_the_ends_of_the_schedules() -> None:
     assert (signal.tolist(), level.tolist()) == ([0, 1], [1, 0])
     with pytest.raises(ValueError, match="positive"):
         ShiftedCosine(shift=0)
+
+
+def test_grain_is_of_unit_variance_and_coarser_than_white_noise() -> None:
+    white = torch.randn(1, 3, 202, 302, generator=torch.Generator().manual_seed(0))
+    found = grain(white)
+    assert found.shape == (1, 3, 200, 300)
+    assert found.std().item() == pytest.approx(1, abs=0.02)
+    beside = (found[..., 1:] * found[..., :-1]).mean().item()
+    assert beside == pytest.approx(8 / 18, abs=0.02)  # of the taps 1, 4, 1
+    assert torch.equal(grain(white[:, :, 5:, 7:]), found[:, :, 5:, 7:])
