@@ -7,11 +7,12 @@ from pathlib import Path
 from glassplate.codecs.autoencoder.model import SIZES, Autoencoder
 from glassplate.codecs.autoencoder.task import AutoencoderTask
 from glassplate.codecs.autoencoder.weights import find, load, save
-from glassplate.codecs.errors import ConfigError, WeightsError
+from glassplate.codecs.errors import ConfigError
 from glassplate.codecs.training.callbacks import SILENT, Callbacks
 from glassplate.codecs.training.card import model_card
 from glassplate.codecs.training.config import TrainConfig
 from glassplate.codecs.training.loop import train
+from glassplate.codecs.training.start import check_size
 
 
 def train_autoencoder(config: TrainConfig, callbacks: Callbacks = SILENT) -> Path:
@@ -38,8 +39,5 @@ def _start(config: TrainConfig) -> Path | None:
     if config.start is None:
         return None
     path = find(None if config.start == "shipped" else config.start, config.size)
-    if load(path).network.model.config != SIZES[config.size]:
-        raise WeightsError(
-            f"are not weights of size {config.size!r}", "Give the --size that they have.", str(path)
-        )
+    check_size(load(path).network.model.config, SIZES, config.size, path)
     return path

@@ -10,8 +10,10 @@ from glassplate.codecs.gan.model import SIZES, Gan
 from glassplate.codecs.gan.task import GanTask
 from glassplate.codecs.gan.weights import load, save
 from glassplate.codecs.training.callbacks import SILENT, Callbacks
+from glassplate.codecs.training.card import run_facts
 from glassplate.codecs.training.config import TrainConfig
 from glassplate.codecs.training.loop import train
+from glassplate.codecs.training.start import check_size
 
 _CARD = """# {name}
 
@@ -55,10 +57,7 @@ def _start(config: TrainConfig) -> Path | None:
     path = config.start
     if path.is_dir():
         path = path / f"gan-{config.size}.safetensors"
-    if load(path).generator.config != SIZES[config.size]:
-        raise WeightsError(
-            f"are not weights of size {config.size!r}", "Give the --size that they have.", str(path)
-        )
+    check_size(load(path).generator.config, SIZES, config.size, path)
     return path
 
 
@@ -73,14 +72,7 @@ def _card(
         parameters=sum(parameter.numel() for parameter in model.generator.parameters()),
         size=config.size,
         start=f" --start {Path(config.start).name}" if config.start else "",
-        pictures=last["pictures"],
-        source=config.source.rstrip("/").rpartition("/")[2],
-        licence=config.licence or "licence not stated",
-        steps=last["step"],
-        minutes=last["minutes"],
-        device=last["device"],
-        batch=config.batch,
-        crop=config.crop,
+        **run_facts(config, last),
         discriminator_loss=last["discriminator_loss"],
         sample_variance=last["sample_variance"],
         collapse=", ".join(one["reason"] for one in last["collapse"]) or "none",

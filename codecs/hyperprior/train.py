@@ -7,7 +7,7 @@ from pathlib import Path
 
 import torch
 
-from glassplate.codecs.errors import ConfigError, WeightsError
+from glassplate.codecs.errors import ConfigError
 from glassplate.codecs.hyperprior.calibrate import calibrate
 from glassplate.codecs.hyperprior.model import SIZES, Hyperprior
 from glassplate.codecs.hyperprior.task import HyperpriorTask
@@ -17,6 +17,7 @@ from glassplate.codecs.training.card import model_card
 from glassplate.codecs.training.config import TrainConfig
 from glassplate.codecs.training.data import CropStore, open_crops
 from glassplate.codecs.training.loop import train
+from glassplate.codecs.training.start import check_size
 
 CALIBRATION_CROPS = 330
 
@@ -45,10 +46,7 @@ def _start(config: TrainConfig) -> Path | None:
     if config.start is None:
         return None
     path = find(None if config.start == "shipped" else config.start, config.size)
-    if load(path).model.config != SIZES[config.size]:
-        raise WeightsError(
-            f"are not weights of size {config.size!r}", "Give the --size that they have.", str(path)
-        )
+    check_size(load(path).model.config, SIZES, config.size, path)
     return path
 
 

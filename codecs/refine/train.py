@@ -19,8 +19,10 @@ from glassplate.codecs.refine.schedule import ShiftedCosine
 from glassplate.codecs.refine.task import DenoisingTask
 from glassplate.codecs.refine.weights import SHIPPED, About, load, save
 from glassplate.codecs.training.callbacks import SILENT, Callbacks
+from glassplate.codecs.training.card import run_facts
 from glassplate.codecs.training.config import TrainConfig
 from glassplate.codecs.training.loop import train
+from glassplate.codecs.training.start import check_size
 
 _CARD = """# {name}
 
@@ -102,10 +104,7 @@ def _start(config: RefinerTrainConfig, kind: Kind) -> Path | None:
     path = folder / f"refiner-{kind}.safetensors" if folder.is_dir() else folder
     if not path.is_file():
         raise WeightsError("no such weights", "Leave out --start, or name others.", str(path))
-    if load(path).model.net.config != SIZES[config.size]:
-        raise WeightsError(
-            f"are not weights of size {config.size!r}", "Give the --size that they have.", str(path)
-        )
+    check_size(load(path).model.net.config, SIZES, config.size, path)
     return path
 
 
@@ -136,14 +135,7 @@ def _card(
         parameters=sum(parameter.numel() for parameter in model.parameters()),
         kind=about.kind,
         size=config.size,
-        pictures=last["pictures"],
-        source=config.source.rstrip("/").rpartition("/")[2],
-        licence=config.licence or "licence not stated",
-        steps=last["step"],
-        minutes=last["minutes"],
-        device=last["device"],
-        batch=config.batch,
-        crop=config.crop,
+        **run_facts(config, last),
         start=f", from {_named(config.start)}" if config.start else "",
         rows="\n".join(f"| {' | '.join(row)} |" for row in rows),
     )

@@ -5,15 +5,17 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any, ClassVar, Literal
 
-from glassplate.codecs.errors import ConfigError, WeightsError
+from glassplate.codecs.errors import ConfigError
 from glassplate.codecs.restore.degradations import NOISES
 from glassplate.codecs.restore.network import SIZES, RestorationNet
 from glassplate.codecs.restore.options import Task
 from glassplate.codecs.restore.task import RestorationTask
 from glassplate.codecs.restore.weights import file_name, find, load, save
 from glassplate.codecs.training.callbacks import SILENT, Callbacks
+from glassplate.codecs.training.card import run_facts
 from glassplate.codecs.training.config import TrainConfig
 from glassplate.codecs.training.loop import train
+from glassplate.codecs.training.start import check_size
 
 _CARD = """# {name}
 
@@ -79,10 +81,7 @@ def _start(config: RestorerTrainConfig) -> Path | None:
     if config.start is None:
         return None
     path = find(None if config.start == "shipped" else config.start, config.task)
-    if load(path, config.task).model.config != SIZES[config.size]:
-        raise WeightsError(
-            f"are not weights of size {config.size!r}", "Give the --size that they have.", str(path)
-        )
+    check_size(load(path, config.task).model.config, SIZES, config.size, path)
     return path
 
 
@@ -110,13 +109,6 @@ def _card(
         noise=f" --noise {config.noise}" if is_denoiser else "",
         start=f" --start {Path(config.start).name}" if config.start else "",
         seed=config.seed,
-        pictures=last["pictures"],
-        source=config.source.rstrip("/").rpartition("/")[2],
-        licence=config.licence or "licence not stated",
-        steps=last["step"],
-        minutes=last["minutes"],
-        device=last["device"],
-        batch=config.batch,
-        crop=config.crop,
+        **run_facts(config, last),
         rows="\n".join(rows),
     )

@@ -27,6 +27,23 @@ Measured on standard pictures in real bytes: `tests/benchmarks/results`.
 """
 
 
+def run_facts(config: TrainConfig, last: dict[str, Any]) -> dict[str, Any]:
+    """What each card says of a run: on which pictures, how long, where.
+
+    last: The last validation record.
+    """
+    return {
+        "pictures": last["pictures"],
+        "source": config.source.rstrip("/").rpartition("/")[2],
+        "licence": config.licence or "licence not stated",
+        "steps": last["step"],
+        "minutes": last["minutes"],
+        "device": last["device"],
+        "batch": config.batch,
+        "crop": config.crop,
+    }
+
+
 def model_card(
     name: str, sha256: str, parameters: int, config: TrainConfig, records: list[dict[str, Any]]
 ) -> str:
@@ -47,13 +64,6 @@ def model_card(
         kind=config.kind,
         size=config.size,
         start=f" --start {Path(config.start).name}" if config.start else "",
-        pictures=last["pictures"],
-        source=config.source.rstrip("/").rpartition("/")[2],
-        licence=config.licence or "licence not stated",
-        steps=last["step"],
-        minutes=last["minutes"],
-        device=last["device"],
-        batch=config.batch,
-        crop=config.crop,
+        **run_facts(config, last),
         rows="\n".join(f"| {bpp:.3f} | {db:.2f} |" for bpp, db in last["points"]),
     )

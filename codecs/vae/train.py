@@ -7,12 +7,13 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from glassplate.codecs.errors import ConfigError, WeightsError
+from glassplate.codecs.errors import ConfigError
 from glassplate.codecs.training.callbacks import SILENT, Callbacks
 from glassplate.codecs.training.card import model_card
 from glassplate.codecs.training.config import TrainConfig
 from glassplate.codecs.training.data import open_crops
 from glassplate.codecs.training.loop import train
+from glassplate.codecs.training.start import check_size
 from glassplate.codecs.vae.model import SIZES, Vae
 from glassplate.codecs.vae.task import VaeTask
 from glassplate.codecs.vae.weights import find, load_vae, save
@@ -67,8 +68,5 @@ def _start(config: TrainConfig) -> Path | None:
     if config.start is None:
         return None
     path = find(None if config.start == "shipped" else config.start, config.size)
-    if load_vae(path).config != SIZES[config.size]:
-        raise WeightsError(
-            f"are not weights of size {config.size!r}", "Give the --size that they have.", str(path)
-        )
+    check_size(load_vae(path).config, SIZES, config.size, path)
     return path
