@@ -1,9 +1,9 @@
 """Where the time goes: `python -m tests.benchmarks.time_split`.
 
-`codec`: `hyperprior` alone, encoding and decoding pictures that are in memory. `worker`: what one
-worker of `glassplate compress` does to files. Each part's time is its own: what it calls that is a
-part itself is taken off; the rest is `other`. Shares are of all parts together, which is more than
-the whole where they run beside each other in threads.
+`encode` and `decode`: `hyperprior` alone, on pictures that are in memory. `worker`: what one worker
+of `glassplate compress` does to files, entropy coding on its own. Each part's time is its own: what
+it calls that is a part itself is taken off; the rest is `other`. Shares are of all parts together,
+which is more than the whole where they run beside each other in threads.
 """
 
 from __future__ import annotations
@@ -32,6 +32,14 @@ from glassplate.pipelines.planning import plan_run
 from tests.benchmarks.machine import write_result
 from tests.benchmarks.photographs import own_photographs
 
+ENTROPY = {
+    "scale net": [
+        (parsing.IntegerScaleNet, "begin"),
+        (parsing.ScaleState, "indices"),
+        (parsing.ScaleState, "reveal"),
+    ],
+    "range coder": [(entropy.EntropyCoder, "encode"), (entropy.EntropyCoder, "decode")],
+}
 CODEC = {
     "transforms": [(runtime.Runtime, "analyse"), (runtime.Runtime, "synthesise")],
     "hyperprior and means": [
@@ -41,12 +49,7 @@ CODEC = {
         (means.MeanState, "reveal"),
     ],
     "quantiser": [(latents.Quantizer, "__call__")],
-    "scale net": [
-        (parsing.IntegerScaleNet, "begin"),
-        (parsing.ScaleState, "indices"),
-        (parsing.ScaleState, "reveal"),
-    ],
-    "range coder": [(entropy.EntropyCoder, "encode"), (entropy.EntropyCoder, "decode")],
+    **ENTROPY,
 }
 WORKER = {
     "read": [(encode, "read_source")],
@@ -55,6 +58,7 @@ WORKER = {
     "verify by decoding": [(hyperprior.HyperpriorCodec, "decode")],
     "PSNR and MS-SSIM": [(tiers, "psnr"), (tiers, "ms_ssim")],
     "embedding": [(records, "embedding")],
+    **ENTROPY,
 }
 Parts = dict[str, list[tuple[Any, str]]]
 
