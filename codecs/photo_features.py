@@ -16,6 +16,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from glassplate.codecs.base import Pixels
+from glassplate.codecs.compared import planes
 from glassplate.codecs.packaged import PackagedWeights, tiles
 from glassplate.codecs.tiles import Rect
 
@@ -50,9 +51,8 @@ class Network:
 
     def __call__(self, pixels: Pixels) -> Tensor:
         """(H, W, 1 or 3) to (1, 112, H / 16, W / 16), rounded up."""
-        picture = torch.from_numpy(np.ascontiguousarray(pixels)).permute(2, 0, 1)[None]
         mean, deviation = (torch.tensor(x)[:, None, None] for x in (_MEAN, _DEVIATION))
-        x = (picture.expand(-1, 3, -1, -1) / 255 - mean) / deviation
+        x = (planes(pixels) / 255 - mean) / deviation
         x = x.contiguous(memory_format=torch.channels_last)
         x = F.relu6(self._normal(_same(x, self.weights["_conv_stem.weight"], 2), "_bn0"))
         for block in range(_BLOCKS):

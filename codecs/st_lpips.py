@@ -12,17 +12,16 @@ values are pinned in a test.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from functools import cache, lru_cache
+from functools import cache
 
-import numpy as np
 import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from glassplate.codecs import compared
 from glassplate.codecs.base import Pixels
-from glassplate.codecs.packaged import PackagedWeights, tiles
-from glassplate.codecs.tiles import Rect
+from glassplate.codecs.compared import planes, weighted_distance
+from glassplate.codecs.packaged import PackagedWeights
 
 WEIGHTS = PackagedWeights(
     "stlpips_pytorch",
@@ -32,7 +31,6 @@ WEIGHTS = PackagedWeights(
 LAYERS = (
     "net.slice1.0", "net.slice2.5", "net.slice3.9", "net.slice4.11", "net.slice5.13",
 )  # fmt: skip
-_TINY = 1e-10
 
 
 class Network:
@@ -56,8 +54,7 @@ class Network:
 
     def __call__(self, pixels: Pixels) -> list[Tensor]:
         """(H, W, 1 or 3) to what each layer finds, (1, C, about H / 2 to 1 / 8, likewise W)."""
-        picture = torch.from_numpy(np.ascontiguousarray(pixels)).permute(2, 0, 1)[None]
-        x = (picture.expand(-1, 3, -1, -1) / 127.5 - 1 - self.shift) / self.scale
+        x = (planes(pixels) / 127.5 - 1 - self.shift) / self.scale
         x = x.contiguous(memory_format=torch.channels_last)
         first = F.relu(_blur(F.conv2d(x, *self.kernels[0], padding=2)))
         x = _blur(F.max_pool2d(first, 3, 1))
@@ -70,11 +67,8 @@ class Network:
         return found
 
     def distance(self, a: list[Tensor], b: list[Tensor]) -> float:
-        """ST-LPIPS: the weighted squared difference of unit vectors, mean over places."""
-        return sum(
-            float(F.conv2d((_unit(p) - _unit(q)) ** 2, weight).mean())
-            for p, q, weight in zip(a, b, self.linear, strict=True)
-        )
+        """ST-LPIPS: LPIPS of what this network finds."""
+        return weighted_distance(a, b, self.linear)
 
 
 @cache
@@ -83,31 +77,18 @@ def load_network() -> Network:
     return Network(WEIGHTS.load())
 
 
-class Original:
+class Original(compared.Original):
     """A picture to compare others with; what the network finds in it is computed once.
 
     pixels: (H, W, 1 or 3), sides of at least 32.
     """
 
     def __init__(self, pixels: Pixels) -> None:
-        self.network = load_network()
-        self.pixels = pixels
-        self._found: Callable[[Rect], list[Tensor]]
-        self._found = lru_cache(maxsize=1)(lambda tile: self.network(_part(pixels, tile)))
+        super().__init__(pixels, load_network())
 
-    @torch.inference_mode()
     def st_lpips(self, decoded: Pixels) -> float:
-        """From a decoded picture, 0 for equal ones; in tiles, the mean by area.
-
-        Raises ValueError on unequal shapes.
-        """
-        if decoded.shape != self.pixels.shape:
-            raise ValueError(f"unequal shapes: {self.pixels.shape} and {decoded.shape}")
-        distance = 0.0
-        for tile in tiles(*decoded.shape[:2]):
-            found = self.network(_part(decoded, tile))
-            distance += self.network.distance(self._found(tile), found) * tile.height * tile.width
-        return distance / decoded[..., 0].size
+        """From a decoded picture, 0 for equal ones. Raises ValueError on unequal shapes."""
+        return self.distance(decoded)
 
 
 def _blur(x: Tensor) -> Tensor:
@@ -115,11 +96,3 @@ def _blur(x: Tensor) -> Tensor:
     taps = x.new_tensor([0.25, 0.5, 0.25])
     kernel = (taps[:, None] * taps).expand(x.shape[1], 1, 3, 3)
     return F.conv2d(F.pad(x, (2, 2, 2, 2), mode="reflect"), kernel, stride=2, groups=x.shape[1])
-
-
-def _unit(x: Tensor) -> Tensor:
-    return x / (x.square().sum(1, keepdim=True).sqrt() + _TINY)
-
-
-def _part(pixels: Pixels, tile: Rect) -> Pixels:
-    return pixels[tile.top : tile.bottom, tile.left : tile.right]
