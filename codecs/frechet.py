@@ -2,7 +2,7 @@
 
 D. C. Dowson and B. V. Landau, "The Fréchet distance between multivariate normal distributions"
 (Journal of Multivariate Analysis, 1982); Heusel et al. (NeurIPS 2017) made it a measure of
-generated pictures, with other features than ours, so that its values are no FID.
+generated pictures. Its values are FID only with their features, those of `inception`.
 """
 
 from __future__ import annotations
@@ -25,15 +25,14 @@ def frechet_distance(a: Features, b: Features) -> float:
     if a.ndim != 2 or b.ndim != 2 or a.shape[1] != b.shape[1] or min(len(a), len(b)) < 2:
         raise ValueError(f"cannot compare features of shapes {a.shape} and {b.shape}")
     means = a.mean(0, dtype=np.float64) - b.mean(0, dtype=np.float64)
-    first, second = (np.atleast_2d(np.cov(x, rowvar=False, dtype=np.float64)) for x in (a, b))
-    root = _root(first)
-    # The eigenvalues of A B are those of this symmetric matrix, which are never below 0.
-    product = np.linalg.eigvalsh(root @ second @ root)
-    traces = np.trace(first) + np.trace(second) - 2 * np.sqrt(product.clip(min=0)).sum()
+    first, second = _factor(a), _factor(b)
+    # The eigenvalues of A B are the squared singular values of this product of their factors.
+    shared = np.linalg.svd(first @ second.T, compute_uv=False).sum()
+    traces = np.square(first).sum() + np.square(second).sum() - 2 * shared
     return float(means @ means + max(traces, 0.0))
 
 
-def _root(covariance: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
-    values, vectors = np.linalg.eigh(covariance)
-    root: npt.NDArray[np.float64] = vectors * np.sqrt(values.clip(min=0)) @ vectors.T
-    return root
+def _factor(features: Features) -> npt.NDArray[np.float64]:
+    """F, with no more rows than needed, of the covariance F^T F."""
+    centred = features - features.mean(0, dtype=np.float64)
+    return np.asarray(np.linalg.qr(centred / np.sqrt(len(features) - 1), mode="r"))
