@@ -6,14 +6,13 @@ pictures -> for each quality: one stream -> for each variant: Scores, features o
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from concurrent.futures.process import BrokenProcessPool
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from functools import partial
 from pathlib import Path
 from statistics import fmean
-from typing import Annotated
+from typing import Annotated, Any, NamedTuple
 
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, field_validator
@@ -25,11 +24,13 @@ from glassplate.codecs.extras import optional
 from glassplate.codecs.frechet import frechet_distance
 from glassplate.codecs.metrics import MIN_SIDE
 from glassplate.codecs.packaged import EXTRA
+from glassplate.codecs.perceptual import find_given
 from glassplate.codecs.refine.options import MAX_STEPS, Kind
 from glassplate.pipelines.config import DEFAULT_MAX_PIXELS
 from glassplate.pipelines.evaluate import Quality, Show
 from glassplate.pipelines.measure import Subject
-from glassplate.pipelines.refine_measure import Bench, Picture, Scores
+from glassplate.pipelines.refine_measure import Bench, Measured, Picture
+from glassplate.pipelines.refine_speed import Speed, speeds
 from glassplate.pipelines.refine_variants import PLAIN, Variant, compared, swept
 from glassplate.pipelines.subjects import choose, mapping
 
@@ -44,6 +45,8 @@ class RefineEvaluateConfig(BaseModel):
     qualities: Of the codec.
     refiners: Kinds, each with its usual sampler and steps at every quality.
     weights: A folder with a weight file for each kind; None: the shipped ones.
+    perceptual_weights: A folder with official weights of LPIPS, DISTS or FID, which are then
+        measured, too; see `find_given`.
     sweep_rates, sweep_pictures: At so many of the lowest qualities, on so many pictures, evenly
         spread, all samplers by `steps` and the first kind by `strengths`, too.
     limit: The first so many pictures. workers: Processes.
@@ -57,6 +60,7 @@ class RefineEvaluateConfig(BaseModel):
     qualities: tuple[Quality, ...] = Field(default=(5, 15, 30, 50), min_length=1)
     refiners: tuple[Kind, ...] = Field(min_length=1)
     weights: Path | None = None
+    perceptual_weights: Path | None = None
     steps: tuple[Steps, ...] = (1, 2, 4, 8, 25)
     strengths: tuple[Strength, ...] = (0.25, 0.5, 0.75)
     sweep_rates: int = Field(default=2, ge=0)
@@ -89,6 +93,7 @@ class Row:
     family: Sampler, or `gan`; steps, strength: None for what is not refined.
     pictures: Those that it could make; the rest is None unless it could make all of them.
     frechet: Between the features of all patches, of the originals and of what came back.
+    lpips, dists, fid_256: None without their weights; FID without two patches, too.
     """
 
     quality: float
@@ -103,20 +108,9 @@ class Row:
     ssimulacra2: float | None = None
     st_lpips: float | None = None
     frechet: float | None = None
-
-
-@dataclass(frozen=True)
-class Speed:
-    """From stream to picture, decoding included.
-
-    core_seconds_per_megapixel: Of all threads; hardly changes when the machine does other work.
-    relative: Of seconds, to the plain decode.
-    """
-
-    variant: str
-    seconds_per_megapixel: float
-    core_seconds_per_megapixel: float
-    relative: float
+    lpips: float | None = None
+    dists: float | None = None
+    fid_256: float | None = None
 
 
 @dataclass(frozen=True)
@@ -125,7 +119,8 @@ class RefineEvaluation:
 
     weights: sha256 of each refiner's. left_out: Files, each with the reason.
     rows: Of all pictures. sweep: Of `swept` alone, plain decode and all steps and strengths.
-    patches: How many the Fréchet distances of `rows` and `sweep` are over.
+    patches, fid_patches: How many the Fréchet distances and the FID, if it is measured, of `rows`
+        and `sweep` are over.
     speeds: On the first picture at the lowest quality.
     """
 
@@ -138,6 +133,7 @@ class RefineEvaluation:
     rows: tuple[Row, ...]
     sweep: tuple[Row, ...]
     patches: tuple[int, int]
+    fid_patches: tuple[int, int]
     speeds: tuple[Speed, ...]
 
 
@@ -149,7 +145,8 @@ def evaluate_refine(
     Raises, before any work, what `get_codec` and `Refiner` raise, MissingExtraError, and
     SourceError if no picture can be used; EncodeError or BitstreamError where a codec fails.
     """
-    bench = Bench(config.codec, folder, config.device, config.plugins, config.max_pixels)
+    given = find_given(config.perceptual_weights) if config.perceptual_weights else ()
+    bench = Bench(config.codec, folder, config.device, config.plugins, config.max_pixels, given)
     optional("ssimulacra2", EXTRA)
     st_lpips.load_network()
     photo_features.load_network()
@@ -166,7 +163,7 @@ def evaluate_refine(
     low = config.qualities[: config.sweep_rates]
     rows, of_all = _rows(bench, pictures, config.qualities, config.compared())
     sweep, of_some = _rows(bench, some, low, config.swept())
-    speeds = _speeds(config, Picture(bench, pictures[0]))
+    timed = config.compared() + (config.swept() if config.sweep_rates else [])
     return RefineEvaluation(
         config=config,
         bench=bench,
@@ -176,8 +173,9 @@ def evaluate_refine(
         left_out=tuple(left_out),
         rows=tuple(rows),
         sweep=tuple(sweep),
-        patches=(of_all, of_some),
-        speeds=tuple(speeds),
+        patches=(of_all.patches, of_some.patches),
+        fid_patches=(of_all.fid, of_some.fid),
+        speeds=tuple(speeds(Picture(bench, pictures[0]), config.qualities[0], timed)),
     )
 
 
@@ -214,7 +212,7 @@ def _measure_picture(
     config: RefineEvaluateConfig, bench: Bench, some: frozenset[str], subject: Subject
 ) -> str:
     picture = Picture(bench, subject)
-    picture.patches()
+    picture.originals()
     for place, quality in enumerate(config.qualities):
         variants = config.compared()
         if subject.name in some and place < config.sweep_rates:
@@ -224,25 +222,31 @@ def _measure_picture(
     return subject.name
 
 
+class _Counts(NamedTuple):
+    """Patches."""
+
+    patches: int = 0
+    fid: int = 0
+
+
 def _rows(
     bench: Bench, subjects: list[Subject], qualities: Iterable[float], variants: list[Variant]
-) -> tuple[list[Row], int]:
+) -> tuple[list[Row], _Counts]:
     """Means over what the folder holds, and how many patches the originals have."""
     if not subjects:
-        return [], 0
+        return [], _Counts()
     pictures = [Picture(bench, subject) for subject in subjects]
-    originals = np.concatenate([picture.patches() for picture in pictures])
+    originals = [picture.originals() for picture in pictures]
     rows = []
     for quality in qualities:
         for variant in variants:
             found = [picture.measure(quality, variant) for picture in pictures]
-            scores = [one.scores for one in found if one.scores]
-            row = _row(quality, variant, len(scores))
-            if len(scores) == len(pictures):
-                patches = np.concatenate([one.patches for one in found])
-                row = _mean(row, scores, frechet_distance(originals, patches))
+            row = _row(quality, variant, sum(one.scores is not None for one in found))
+            if row.pictures == len(pictures):
+                row = replace(row, **_means(found), **_distances(bench, originals, found))
             rows.append(row)
-    return rows, len(originals)
+    patches = sum(len(one.patches) for one in originals)
+    return rows, _Counts(patches, sum(len(one.given.get("fid_256", ())) for one in originals))
 
 
 def _row(quality: float, variant: Variant, pictures: int) -> Row:
@@ -252,35 +256,17 @@ def _row(quality: float, variant: Variant, pictures: int) -> Row:
     return Row(quality, variant.name, variant.family, steps, strength, pictures)
 
 
-def _mean(row: Row, scores: list[Scores], frechet: float) -> Row:
-    return replace(
-        row,
-        bpp=fmean(score.bpp for score in scores),
-        psnr=fmean(score.psnr for score in scores),
-        ms_ssim=fmean(score.ms_ssim for score in scores),
-        ssimulacra2=fmean(score.ssimulacra2 for score in scores),
-        st_lpips=fmean(score.st_lpips for score in scores),
-        frechet=frechet,
-    )
+def _means(found: list[Measured]) -> dict[str, Any]:
+    scores = [asdict(one.scores) for one in found if one.scores]
+    return {name: fmean(one[name] for one in scores) for name in scores[0]}
 
 
-def _speeds(config: RefineEvaluateConfig, picture: Picture) -> list[Speed]:
-    """The better of two runs of every variant that is made of the stream at full strength."""
-    seconds = {}
-    variants = config.compared() + (config.swept() if config.sweep_rates else [])
-    for variant in dict.fromkeys(variants):
-        if not variant.peer and (variant.refine is None or variant.refine.strength == 1):
-            decode = partial(picture.decode, config.qualities[0], variant)
-            seconds[variant.name] = min(_seconds(decode), _seconds(decode))
-    (plain, _), size = seconds[PLAIN.name], picture.subject.megapixels
-    return [
-        Speed(name, taken / size, cores / size, taken / plain)
-        for name, (taken, cores) in seconds.items()
-    ]
-
-
-def _seconds(work: Callable[[], object]) -> tuple[float, float]:
-    """On the clock, and of all cores together."""
-    started, cores = time.perf_counter(), time.process_time()
-    work()
-    return time.perf_counter() - started, time.process_time() - cores
+def _distances(bench: Bench, originals: list[Measured], found: list[Measured]) -> dict[str, Any]:
+    """Between the patches of a collection, and what the bench's measures say of it."""
+    real, made = (np.concatenate([one.patches for one in side]) for side in (originals, found))
+    distances: dict[str, Any] = {"frechet": frechet_distance(real, made)}
+    for given in bench.given:
+        name = given.measure.name
+        before = [one.given[name] for one in originals if name in one.given]
+        distances[name] = given.over(before, [one.given[name] for one in found])
+    return distances

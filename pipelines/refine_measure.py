@@ -11,7 +11,7 @@ import json
 import os
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
-from functools import cache, cached_property
+from functools import cache, cached_property, lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +22,7 @@ from glassplate.codecs import Codec, Pixels, Target
 from glassplate.codecs.base import Device, colour
 from glassplate.codecs.errors import TargetMissedError
 from glassplate.codecs.metrics import ms_ssim, psnr
+from glassplate.codecs.perceptual import Found, Given
 from glassplate.codecs.photo_features import DIMENSIONS, patch_features
 from glassplate.codecs.refine.options import RefineOptions
 from glassplate.codecs.refine.refiner import Refiner
@@ -34,13 +35,14 @@ from glassplate.pipelines.refine_variants import Variant
 FORMAT = 1
 
 Floats = npt.NDArray[np.float32]
+Arrays = dict[str, npt.NDArray[Any]]
 
 
 @dataclass(frozen=True)
 class Bench:
     """What is measured with; small, since it goes to every worker. codec: see `build_choice`.
 
-    folder: Where results are kept.
+    folder: Where results are kept. given: Measures beside those that are always taken.
     """
 
     codec: str
@@ -48,6 +50,7 @@ class Bench:
     device: Device = "auto"
     plugins: tuple[str, ...] = ()
     max_pixels: int = DEFAULT_MAX_PIXELS
+    given: tuple[Given, ...] = ()
 
     def build(self, choice: str) -> Codec:
         """This or another codec. Raises what `get_codec` raises."""
@@ -78,10 +81,14 @@ class Scores:
 
 @dataclass(frozen=True)
 class Measured:
-    """scores: None where a codec cannot go so low. patches: Features of the result's patches."""
+    """scores: None where a codec cannot go so low. patches: Features of the result's patches.
+
+    given: What the bench's measures found, by name.
+    """
 
     scores: Scores | None
     patches: Floats
+    given: dict[str, Found]
 
 
 class Picture:
@@ -90,6 +97,8 @@ class Picture:
     def __init__(self, bench: Bench, subject: Subject) -> None:
         self.bench, self.subject = bench, subject
         self._streams: dict[float, bytes] = {}
+        self._measurers: dict[Given, Callable[[Pixels], Found]] = {}
+        self._last = lru_cache(maxsize=1)(lambda quality, variant: self.decode(quality, variant))
 
     @cached_property
     def pixels(self) -> Pixels:
@@ -101,15 +110,30 @@ class Picture:
         """For comparing."""
         return Original(self.pixels)
 
-    def patches(self) -> Floats:
-        """Features of the original's patches."""
+    def originals(self) -> Measured:
+        """What describes the original itself, the patches of every measure that has some."""
         key = self._key("original")
-        return self._kept(key, lambda: Measured(None, patch_features(self.pixels))).patches
+        kept = self._kept(key, lambda: {"patches": _half(patch_features(self.pixels))})
+        given = {
+            one.measure.name: self._given(one, "original", lambda: self.pixels)
+            for one in self.bench.given
+            if one.measure.of_patches
+        }
+        return Measured(None, kept["patches"].astype(np.float32), given)
 
     def measure(self, quality: float, variant: Variant) -> Measured:
         """Scores and features, from the folder if they are there. Raises EncodeError, ..."""
         about = {"quality": float(quality), **self._identity(variant)}
-        return self._kept(self._key(about), lambda: self._measured(quality, variant))
+        kept = self._kept(self._key(about), lambda: self._measured(quality, variant))
+        scores = json.loads(str(kept["scores"]))
+        patches = kept["patches"].astype(np.float32)
+        if scores is None:
+            return Measured(None, patches, {})
+        given = {
+            one.measure.name: self._given(one, about, lambda: self._pixels(quality, variant))
+            for one in self.bench.given
+        }
+        return Measured(Scores(**scores), patches, given)
 
     def stream(self, quality: float) -> bytes:
         """The codec's."""
@@ -137,11 +161,12 @@ class Picture:
             return None
         return peer.decode([encoded.bitstream])[0], encoded.bitstream
 
-    def _measured(self, quality: float, variant: Variant) -> Measured:
-        found = self.decode(quality, variant)
+    def _measured(self, quality: float, variant: Variant) -> Arrays:
+        found = self._last(quality, variant)
         if found is None:
-            return Measured(None, np.zeros((0, DIMENSIONS), np.float32))
-        pixels, stream = np.ascontiguousarray(colour(found[0])), found[1]
+            empty = np.zeros((0, DIMENSIONS), np.float16)
+            return {"scores": np.array("null"), "patches": empty}
+        pixels, stream = self._pixels(quality, variant), found[1]
         similarity = ms_ssim(self.pixels, pixels)
         assert similarity is not None  # pictures that are too small were left out
         scores = Scores(
@@ -151,7 +176,24 @@ class Picture:
             ssimulacra2=ssimulacra2(self.pixels, pixels),
             st_lpips=self.original.st_lpips(pixels),
         )
-        return Measured(scores, patch_features(pixels))
+        kept = np.array(json.dumps(asdict(scores)))
+        return {"scores": kept, "patches": _half(patch_features(pixels))}
+
+    def _pixels(self, quality: float, variant: Variant) -> Pixels:
+        """Without alpha; what was decoded last is not decoded again."""
+        found = self._last(quality, variant)
+        assert found is not None  # a peer that cannot go so low has no scores
+        return np.ascontiguousarray(colour(found[0]))
+
+    def _given(self, one: Given, about: object, decode: Callable[[], Pixels]) -> Found:
+        """A measure's own file, so that another measure, later, is all that is done then."""
+
+        def found() -> Arrays:
+            if one not in self._measurers:
+                self._measurers[one] = one.against(self.pixels)
+            return {"found": self._measurers[one](decode())}
+
+        return self._kept(self._key([about, one.measure.name, one.sha256]), found)["found"]
 
     def _identity(self, variant: Variant) -> dict[str, Any]:
         """What a result depends on."""
@@ -170,17 +212,19 @@ class Picture:
         text = json.dumps([FORMAT, ref.uri, ref.version, about], sort_keys=True)
         return hashlib.sha256(text.encode(errors="surrogateescape")).hexdigest()
 
-    def _kept(self, key: str, measure: Callable[[], Measured]) -> Measured:
+    def _kept(self, key: str, measure: Callable[[], Arrays]) -> Arrays:
         """From its file, which is written first if it is not there."""
         path = self.bench.folder / f"{key[:32]}.npz"
         if not path.exists():
             found = measure()
-            scores = json.dumps(found.scores and asdict(found.scores))
             self.bench.folder.mkdir(parents=True, exist_ok=True)
             unfinished = path.with_suffix(f".{os.getpid()}")
             with unfinished.open("wb") as file:
-                np.savez_compressed(file, scores=scores, patches=found.patches.astype(np.float16))
+                np.savez_compressed(file, **found)  # type: ignore[arg-type]
             unfinished.replace(path)
         with np.load(path, allow_pickle=False) as kept:
-            known = json.loads(str(kept["scores"]))
-            return Measured(known and Scores(**known), kept["patches"].astype(np.float32))
+            return dict(kept)
+
+
+def _half(patches: Floats) -> npt.NDArray[np.float16]:
+    return patches.astype(np.float16)
