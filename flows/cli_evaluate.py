@@ -13,6 +13,7 @@ from glassplate.codecs.errors import ConfigError
 from glassplate.flows.cli_evaluate_refine import (
     REFINED_PEERS,
     REFINED_QUALITIES,
+    PerceptualWeightsOption,
     RefinersOption,
     RefinerWeightsOption,
     SweepPicturesOption,
@@ -41,7 +42,14 @@ PEERS = "hyperprior,jpeg,webp,avif,avif:subsampling=4:4:4,jxl,jp2"
 LADDER = ",".join(map(str, range(0, 100, 5)))
 PREFERRED_ANCHOR = "avif"
 EVALUATING = ("bpp_range", "anchor", "reference", "ssimulacra2")
-REFINING = ("refiner_weights", "sweep_rates", "sweep_pictures", "steps", "strengths")
+REFINING = (
+    "refiner_weights",
+    "perceptual_weights",
+    "sweep_rates",
+    "sweep_pictures",
+    "steps",
+    "strengths",
+)
 """Options that go only without, and only with --refine."""
 _COLUMNS = (
     "codec",
@@ -74,6 +82,7 @@ def evaluate(
     ] = LADDER,
     refine: RefinersOption = None,
     refiner_weights: RefinerWeightsOption = None,
+    perceptual_weights: PerceptualWeightsOption = None,
     sweep_rates: SweepRatesOption = 2,
     sweep_pictures: SweepPicturesOption = 6,
     steps: SweepStepsOption = "1,2,4,8,25",
@@ -146,7 +155,8 @@ def evaluate(
 
     With --refine (extra `perceptual`): the first of --codecs, its plain and its refined pictures,
     against the others at no more bits, by PSNR, MS-SSIM, SSIMULACRA2, ST-LPIPS and a Fréchet
-    distance. What is measured is kept in DIR/measured, and used again.
+    distance, with --perceptual-weights by LPIPS, DISTS and FID, too. What is measured is kept in
+    DIR/measured, and used again.
     """
     shared = {
         "source": directory,
@@ -163,6 +173,7 @@ def evaluate(
             qualities=_list(_given(context, "qualities", qualities, REFINED_QUALITIES)),
             refiners=_list(refine),
             weights=refiner_weights,
+            perceptual_weights=perceptual_weights,
             steps=_list(steps),
             strengths=_list(strengths),
             sweep_rates=sweep_rates,

@@ -39,6 +39,17 @@ RefinerWeightsOption = Annotated[
         show_default=False,
     ),
 ]
+PerceptualWeightsOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--perceptual-weights",
+        metavar="DIR",
+        help="A folder with official weights, to measure by, too: alexnet-owt-7be5be79.pth and"
+        " alex.pth for LPIPS, vgg16-397923af.pth and weights.pt for DISTS,"
+        " pt_inception-2015-12-05-6726825d.pth for FID over 256x256 patches.",
+        show_default=False,
+    ),
+]
 SweepRatesOption = Annotated[
     int, typer.Option("--sweep-rates", help="At so many of the lowest, steps and strengths, too.")
 ]
@@ -54,7 +65,6 @@ SweepStrengthsOption = Annotated[
 
 _COLUMNS = (
     "quality", "variant", "bpp", "psnr", "ms_ssim", "ssimulacra2", "st_lpips", "frechet",
-    "seconds_per_megapixel",
 )  # fmt: skip
 _OPTIONS = {"refiners": "--refine", "peers": "--codecs", "weights": "--refiner-weights"}
 
@@ -71,6 +81,7 @@ def refine_config(codecs: list[str], **fields: Any) -> RefineEvaluateConfig:
 
 def run_refine(output: Output, config: RefineEvaluateConfig, out: Path, *, shown: bool) -> None:
     """Measure, write the report into `out`, and say what it says. Raises as `evaluate_refine`."""
+    from glassplate.codecs.inception import DIMENSIONS
     from glassplate.flows.refine_report import write_refine_evaluation
     from glassplate.pipelines.evaluate_refine import evaluate_refine
 
@@ -81,5 +92,11 @@ def run_refine(output: Output, config: RefineEvaluateConfig, out: Path, *, shown
     rows = [
         asdict(row) | {"seconds_per_megapixel": seconds.get(row.variant)} for row in evaluation.rows
     ]
-    output.records(rows, _COLUMNS)
+    given = [one.measure.name for one in evaluation.bench.given]
+    output.records(rows, [*_COLUMNS, *given, "seconds_per_megapixel"])
+    if "fid_256" in given and evaluation.fid_patches[0] < DIMENSIONS:
+        output.message(
+            f"FID is over {evaluation.fid_patches[0]} patches, fewer than its {DIMENSIONS}"
+            " dimensions: it is biased, and compares only within this table."
+        )
     output.message(f"{len(evaluation.pictures)} pictures. Wrote {one_line(str(files[1]))}")

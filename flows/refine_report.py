@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from glassplate.codecs import inception
 from glassplate.codecs.photo_features import NETWORK, PATCH, PATCH_STRIDE
 from glassplate.flows.contact_sheet import write_sheet
 from glassplate.flows.figures import Figure, rate_figure, trade_figure
@@ -27,7 +28,7 @@ METRICS = {
     "st_lpips": "ST-LPIPS",
     "frechet": f"Fréchet distance, {NETWORK} stage 5",
 }
-PERCEPTUAL = ("st_lpips", "frechet")
+HIGHER_IS_BETTER = ("psnr", "ms_ssim", "ssimulacra2")
 
 
 def write_refine_evaluation(evaluation: RefineEvaluation, folder: Path) -> list[Path]:
@@ -46,29 +47,53 @@ def write_refine_evaluation(evaluation: RefineEvaluation, folder: Path) -> list[
 
 
 def _document(evaluation: RefineEvaluation) -> dict[str, Any]:
-    exclude = {"source", "weights", "workers"}
+    exclude = {"source", "weights", "perceptual_weights", "workers"}
     return {
         "format": FORMAT,
         "finished": datetime.now(UTC).isoformat(timespec="seconds"),
         "machine": machine(),
         "settings": evaluation.config.model_dump(mode="json", exclude=exclude),
         "weights": evaluation.weights,
+        "perceptual_weights": _perceptual_weights(evaluation),
         "pictures": [picture.name for picture in evaluation.pictures],
         "swept": [picture.name for picture in evaluation.swept],
         "left_out": evaluation.left_out,
         "patches": evaluation.patches,
+        "fid_patches": evaluation.fid_patches,
         "rows": [asdict(row) for row in evaluation.rows],
         "sweep": [asdict(row) for row in evaluation.sweep],
         "speeds": [asdict(speed) for speed in evaluation.speeds],
     }
 
 
+def _perceptual_weights(evaluation: RefineEvaluation) -> dict[str, str]:
+    """sha256 of each file that was given."""
+    return {
+        file.name: sha256
+        for one in evaluation.bench.given
+        for file, sha256 in zip(one.measure.files, one.sha256, strict=True)
+    }
+
+
+def _metrics(evaluation: RefineEvaluation) -> dict[str, str]:
+    """What was measured, with labels."""
+    given = [one.measure for one in evaluation.bench.given]
+    return METRICS | {measure.name: measure.label for measure in given}
+
+
 def _page(evaluation: RefineEvaluation, sheet: Path) -> dict[str, Any]:
+    metrics = _metrics(evaluation)
     return {
         "title": Path(evaluation.config.source).name or "pictures",
         "evaluation": evaluation,
         "config": evaluation.config,
-        "metrics": METRICS,
+        "given": {name: label for name, label in metrics.items() if name not in METRICS},
+        "fid": {
+            "patch": (inception.PATCH, inception.SHIFT),
+            "patches": evaluation.fid_patches,
+            "dimensions": inception.DIMENSIONS,
+        },
+        "perceptual_weights": _perceptual_weights(evaluation),
         "patch": (PATCH, PATCH_STRIDE),
         "tables": [(row, _of_quality(evaluation.rows, row.quality)) for row in _plain(evaluation)],
         "sweeps": [
@@ -98,16 +123,16 @@ def _rate_figures(evaluation: RefineEvaluation) -> list[Figure]:
     highest = max(row.bpp or 0 for row in evaluation.rows)
     caption = f"Mean of {len(evaluation.pictures)} pictures. "
     figures = []
-    for metric, label in METRICS.items():
+    for metric, label in _metrics(evaluation).items():
         curves = {
             name: [
                 (row.bpp, getattr(row, metric))
                 for row in evaluation.rows
-                if row.variant == name and row.bpp is not None
+                if row.variant == name and row.bpp is not None and getattr(row, metric) is not None
             ]
             for name in names
         }
-        better = "Lower is better." if metric in PERCEPTUAL else "Higher is better."
+        better = "Higher is better." if metric in HIGHER_IS_BETTER else "Lower is better."
         name = f"refine-{metric.replace('_', '-')}"
         figures.append(rate_figure(name, caption + better, label, curves, {}, highest * 1.02))
     return figures
@@ -116,9 +141,13 @@ def _rate_figures(evaluation: RefineEvaluation) -> list[Figure]:
 def _trade_figures(evaluation: RefineEvaluation) -> list[Figure]:
     """Distortion against perception at each swept rate: by steps and by strength."""
     figures = []
+    metrics = _metrics(evaluation)
+    perceptual = [name for name in metrics if name not in HIGHER_IS_BETTER]
     for start in (row for row in evaluation.sweep if row.variant == PLAIN.name):
         rows = _of_quality(evaluation.sweep, start.quality)
-        for metric in PERCEPTUAL:
+        for metric in perceptual:
+            if getattr(start, metric) is None:  # FID, where no picture has a patch
+                continue
             curves = {
                 name: [(row.psnr or 0.0, getattr(row, metric), text) for row, text in curve]
                 for name, curve in _curves(start, rows).items()
@@ -129,7 +158,7 @@ def _trade_figures(evaluation: RefineEvaluation) -> list[Figure]:
                     f"{start.bpp:.3f} bits per pixel, {len(evaluation.swept)} pictures. To the"
                     " right: closer to the original, pixel by pixel; down: likelier to be taken for"
                     " it. Numbers: steps, or strength.",
-                    (METRICS["psnr"], METRICS[metric]),
+                    (metrics["psnr"], metrics[metric]),
                     curves,
                 )
             )

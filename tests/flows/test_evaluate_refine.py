@@ -8,10 +8,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from official_weights import randomised
 from PIL import Image
 from thin_refiner import write_codec, write_refiner
 
-from glassplate.codecs import Pixels
+from glassplate.codecs import Pixels, perceptual
 from glassplate.flows.exit_codes import ExitCode
 
 Run = Callable[..., Any]
@@ -59,6 +60,47 @@ def test_a_document_a_page_and_a_sheet(
         assert sheet.height > 2 * 160
 
 
+@pytest.mark.slow
+def test_measures_by_given_weights(
+    glassplate: Run, tmp_path: Path, photo: Pixels, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    codec = write_codec(tmp_path / "hyperprior-small.safetensors", photo)
+    write_refiner(tmp_path / "refiner-flow.safetensors", codec)
+    Image.fromarray(photo[:384, :390]).save(tmp_path / "a.png")
+    given, out = tmp_path / "given", tmp_path / "results"
+    given.mkdir()
+    measures = tuple(randomised(measure, given) for measure in perceptual.MEASURES)
+    monkeypatch.setattr(perceptual, "MEASURES", measures)
+    arguments = ["--refine", "flow", "--refiner-weights", tmp_path, "--qualities", "10"]
+    arguments += ["--codecs", f"hyperprior:tile_size=64+bfloat16=false+weights={tmp_path}"]
+    arguments += ["--steps", "1", "--strengths", "0.5", "--sweep-rates", "0", "--out", out]
+    done = glassplate(
+        "evaluate", tmp_path / "a.png", *arguments, "--perceptual-weights", given, "--no-progress"
+    )
+    assert done.code == 0
+    assert done.out.split()[7:10] == ["st", "lpips", "frechet"]
+    assert done.out.split()[10:14] == ["lpips", "dists", "fid", "256"]
+    assert "FID is over 2 patches, fewer than its 2048 dimensions" in done.err
+    document = json.loads((out / "refine.json").read_text())
+    assert [file[:4] for file in document["perceptual_weights"]] == [
+        "alex",
+        "alex",
+        "vgg1",
+        "weig",
+        "pt_i",
+    ]
+    assert document["fid_patches"] == [2, 0]
+    for row in document["rows"]:
+        assert row["lpips"] > 0
+        assert row["dists"] > 0
+        assert row["fid_256"] > 0
+    page = (out / "refine.html").read_text()
+    assert page.count("<svg") == 5 + 3
+    assert "FID over 256x256 patches</th>" in page
+    assert "2 patches are fewer than the 2048 dimensions" in page
+    assert document["perceptual_weights"]["weights.pt"] in page
+
+
 @pytest.mark.parametrize(
     ("arguments", "named"),
     [
@@ -72,6 +114,11 @@ def test_a_document_a_page_and_a_sheet(
         (["--refine", "flow", "--sweep-pictures", "0"], "--sweep-pictures"),
         (["--refine", "flow", "--anchor", "avif"], "--anchor: does not go with --refine"),
         (["--refine", "flow", "--refiner-weights", "nowhere"], "refiner flow"),
+        (
+            ["--refine", "flow", "--perceptual-weights", "nowhere"],
+            "nowhere: is not a folder. LPIPS",
+        ),
+        (["--perceptual-weights", "x"], "--perceptual-weights: needs --refine"),
         (["--steps", "4"], "--steps: needs --refine"),
     ],
 )

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
+from official_weights import randomised
 from PIL import Image
 from pydantic import ValidationError
 from thin_refiner import write_codec, write_refiner
 
-from glassplate.codecs import Pixels, Target
+from glassplate.codecs import Pixels, Target, perceptual
 from glassplate.codecs.errors import ConfigError, WeightsError
 from glassplate.codecs.metrics import psnr
+from glassplate.codecs.perceptual import MEASURES, Given, find_given
 from glassplate.codecs.refine.options import RefineOptions
 from glassplate.codecs.st_lpips import Original
 from glassplate.pipelines.errors import SourceError
@@ -109,6 +112,35 @@ def test_results_are_kept(picture: Picture, codec: str, monkeypatch: pytest.Monk
         picture.measure(21, PLAIN)
 
 
+@pytest.fixture
+def given(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[Given, ...]:
+    """LPIPS by random weights."""
+    folder = tmp_path / "lpips"
+    folder.mkdir()
+    monkeypatch.setattr(perceptual, "MEASURES", (randomised(MEASURES[0], folder),))
+    return find_given(folder)
+
+
+def test_a_measure_more_is_all_that_is_measured_then(
+    picture: Picture, given: tuple[Given, ...], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = picture.measure(20, PLAIN)
+    assert first.given == {}
+    monkeypatch.setattr(Picture, "_measured", None)  # not to be called again
+    bench = replace(picture.bench, given=given)
+    more = Picture(bench, picture.subject).measure(20, PLAIN)
+    decoded = picture.decode(20, PLAIN)
+    assert decoded is not None
+    assert more.given["lpips"] == given[0].against(picture.pixels)(decoded[0])
+    assert more.given["lpips"] > 0
+    assert more.scores == first.scores
+    monkeypatch.setattr(Picture, "decode", None)
+    assert Picture(bench, picture.subject).measure(20, PLAIN).given == more.given
+    others = replace(bench, given=(replace(given[0], sha256=("0", "1")),))
+    with pytest.raises(TypeError):  # other weights: what is kept is not theirs
+        Picture(others, picture.subject).measure(20, PLAIN)
+
+
 @pytest.mark.slow
 def test_an_evaluation(codec: str, weights: Path, pictures: Path, tmp_path: Path) -> None:
     config = RefineEvaluateConfig(
@@ -149,6 +181,7 @@ def test_an_evaluation(codec: str, weights: Path, pictures: Path, tmp_path: Path
     [
         ({"codec": "jpeg"}, ConfigError, "has no refiner"),
         ({"weights": Path("nowhere")}, WeightsError, "refiner flow"),
+        ({"perceptual_weights": Path("empty")}, WeightsError, "holds weights of no measure"),
         ({"source": "empty"}, SourceError, "holds no picture that can be measured"),
     ],
 )
