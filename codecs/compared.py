@@ -61,20 +61,36 @@ def planes(pixels: Pixels) -> Tensor:
     )
 
 
-def weighted_distance(a: list[Tensor], b: list[Tensor], weights: list[Tensor]) -> float:
+def weighted_distances(
+    a: list[Tensor], b: list[Tensor], weights: list[Tensor], tiny: float = _TINY
+) -> Tensor:
     """The weighted squared difference of unit vectors, mean over places, summed over layers.
 
     Zhang et al., "The unreasonable effectiveness of deep features as a perceptual metric" (LPIPS,
-    CVPR 2018). weights: (1, C, 1, 1) for each layer.
+    CVPR 2018).
+
+    Args:
+        a, b: (N, C, h, w) for each layer.
+        weights: (1, C, 1, 1) for each layer.
+        tiny: Lengths of vectors are no smaller; for gradients, whose size is bounded by it.
+
+    Returns:
+        (N,).
     """
-    return sum(
-        float(F.conv2d((_unit(p) - _unit(q)) ** 2, weight).mean())
+    found = [
+        F.conv2d((_unit(p, tiny) - _unit(q, tiny)) ** 2, weight).mean((1, 2, 3))
         for p, q, weight in zip(a, b, weights, strict=True)
-    )
+    ]
+    return torch.stack(found).sum(0)
 
 
-def _unit(x: Tensor) -> Tensor:
-    return x / (x.square().sum(1, keepdim=True).sqrt() + _TINY)
+def weighted_distance(a: list[Tensor], b: list[Tensor], weights: list[Tensor]) -> float:
+    """`weighted_distances` of one picture."""
+    return float(weighted_distances(a, b, weights))
+
+
+def _unit(x: Tensor, tiny: float) -> Tensor:
+    return x / (x.square().sum(1, keepdim=True) + tiny**2).sqrt()
 
 
 def _part(pixels: Pixels, tile: Rect) -> Pixels:

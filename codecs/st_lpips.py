@@ -54,7 +54,11 @@ class Network:
 
     def __call__(self, pixels: Pixels) -> list[Tensor]:
         """(H, W, 1 or 3) to what each layer finds, (1, C, about H / 2 to 1 / 8, likewise W)."""
-        x = (planes(pixels) / 127.5 - 1 - self.shift) / self.scale
+        return self.features(planes(pixels) / 127.5 - 1)
+
+    def features(self, pictures: Tensor) -> list[Tensor]:
+        """(N, 3, H, W) in [-1, 1] to what each layer finds; differentiable."""
+        x = (pictures - self.shift) / self.scale
         x = x.contiguous(memory_format=torch.channels_last)
         first = F.relu(_blur(F.conv2d(x, *self.kernels[0], padding=2)))
         x = _blur(F.max_pool2d(first, 3, 1))

@@ -98,6 +98,13 @@ def train_refiner(
     max_noise: Annotated[
         float | None, typer.Option("--max-noise", help="Highest noise level of diffusion.")
     ] = None,
+    perceptual: Annotated[
+        float | None,
+        typer.Option(
+            "--perceptual",
+            help="Weight of ST-LPIPS after a flow's few steps, 30 say; wants the extra perceptual.",
+        ),
+    ] = None,
     size: SizeOption = None,
     minutes: MinutesOption = None,
     steps: StepsOption = None,
@@ -119,6 +126,7 @@ def train_refiner(
         codec_weights=codec_weights,
         shift=shift,
         max_noise=max_noise,
+        perceptual=perceptual,
         size=size,
         minutes=minutes,
         steps=steps,

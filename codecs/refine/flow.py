@@ -1,7 +1,7 @@
 """Rectified flow, sampled by Euler steps.
 
-From `x_mse + source * e` to x along straight lines: with the reconstruction's own error as the
-source's standard deviation it is posterior-mean rectified flow (Ohayon, Michaeli and Elad, "PMRF",
+From `x_mse + source * e` to x along straight lines: with a source about as far as the
+reconstruction's own error it is posterior-mean rectified flow (Ohayon, Michaeli and Elad, "PMRF",
 ICLR 2025); with 1 it starts from pure noise, as HFD's rectified flow does. Around a reconstruction
 the noise has a grain, as what is missing has: white noise has too much of the finest detail, which
 few steps do not take away.
@@ -15,6 +15,10 @@ from torch import Tensor
 
 from glassplate.codecs.refine.sampling import Denoiser, Noise
 
+NOISE = 0.5
+"""Standard deviation of the source around a reconstruction, relative to the reconstruction's error.
+
+Less than all of it: detail in the wrong place looks worse than none."""
 MARGIN = 2
 """Pixels more of white noise, below and to the right, that its grain is made of."""
 _TAPS = (1.0, 4.0, 1.0)

@@ -27,7 +27,7 @@ from glassplate.codecs.bitstream import unpack
 from glassplate.codecs.errors import ConfigError
 from glassplate.codecs.refine.ddim import sample_ddim
 from glassplate.codecs.refine.ddpm import sample_ddpm
-from glassplate.codecs.refine.flow import MARGIN, grain, sample_flow
+from glassplate.codecs.refine.flow import MARGIN, NOISE, grain, sample_flow
 from glassplate.codecs.refine.network import STRIDE, Condition
 from glassplate.codecs.refine.noise import PictureNoise, noise_of
 from glassplate.codecs.refine.opponent import to_rgb
@@ -189,7 +189,10 @@ class Refiner:
                 return sample_ddpm(denoise, noise, self.schedule, steps)
             case "noise-flow":
                 return sample_flow(denoise, noise, 1.0, steps)
-            case _:  # flow, and a GAN's only step
+            case "flow":
+                source = NOISE * self.model.spread_at(condition)
+                return sample_flow(denoise, noise, source, steps)
+            case _:  # a GAN's only step
                 return sample_flow(denoise, noise, self.model.spread_at(condition), steps)
 
 

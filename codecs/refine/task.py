@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from glassplate.codecs.hyperprior.model import Hyperprior
-from glassplate.codecs.refine.flow import MARGIN, grain, sample_flow
+from glassplate.codecs.refine.flow import MARGIN, NOISE, grain, sample_flow
 from glassplate.codecs.refine.network import Condition, ModelConfig, ResidualModel
 from glassplate.codecs.refine.opponent import to_rgb
 from glassplate.codecs.refine.pairs import measure_spread, random_quality, reconstruct
@@ -32,9 +32,9 @@ class DenoisingTask:
     how times are spread over levels of noise. Times are stratified over the batch.
 
     schedule: ShiftedCosine for diffusion, StraightLine for a flow from pure noise; for a flow None,
-        straight lines from noise of the reconstruction's own error.
+        straight lines from noise around the reconstruction, as `flow` has it.
     steps: Of the flow that refines pictures for validation.
-    grained: Whether a flow's source is as `flow.grain` makes it.
+    generator: Of a GAN: its noise is white, and of the reconstruction's whole error.
     """
 
     model: ModelConfig
@@ -43,7 +43,7 @@ class DenoisingTask:
     half: bool = True
     start: Path | None = None
     steps: int = 4
-    grained: bool = True
+    generator: bool = False
 
     def build(self, crops: Tensor) -> ResidualModel:
         """A model that expects what a Gaussian says, or one from given weights."""
@@ -53,12 +53,15 @@ class DenoisingTask:
         model.spread.copy_(measure_spread(self.codec, crops, len(model.spread), self.half))
         return model
 
-    def loss(self, model: nn.Module, crops: Tensor, late: bool) -> Tensor:
-        """Mean squared error of the normalised residual."""
+    def loss(self, model: nn.Module, crops: Tensor, late: bool) -> Tensor | dict[str, Tensor]:
+        """Of pictures at random qualities."""
         assert isinstance(model, ResidualModel)
-        condition, residual = self.pair(crops, random_quality(len(crops)))
-        time = (torch.arange(len(crops)) + torch.rand(len(crops))) / len(crops)
-        return self._loss(model, condition, residual, time, self._noise(residual))
+        return self.regression(model, *self.pair(crops, random_quality(len(crops))))
+
+    def regression(self, model: ResidualModel, condition: Condition, residual: Tensor) -> Tensor:
+        """Mean squared error of the normalised residual, at random times."""
+        time = (torch.arange(len(residual)) + torch.rand(len(residual))) / len(residual)
+        return self._loss(model, condition, residual, time, self.noise(residual))
 
     def validate(self, model: nn.Module, crops: Tensor) -> dict[str, Any]:
         """The loss on fixed draws, and for some qualities PSNR and the energy of fine detail
@@ -69,7 +72,7 @@ class DenoisingTask:
         losses = []
         for tenths in VALIDATED_QUALITIES:
             condition, residual = self.pair(crops, torch.full((len(crops),), tenths))
-            noise = self._noise(residual, generator)
+            noise = self.noise(residual, generator)
             time = (torch.arange(len(crops)) + 0.5) / len(crops)
             losses.append(self._loss(model, condition, residual, time, noise).item())
             refined = self._refine(model, condition, noise.to(residual.device))
@@ -79,9 +82,9 @@ class DenoisingTask:
                 record[f"{name}_detail_{tenths // 10}"] = round(_detail(found, target), 3)
         return {"validation_loss": round(sum(losses) / len(losses), 4)} | record
 
-    def _noise(self, like: Tensor, generator: torch.Generator | None = None) -> Tensor:
+    def noise(self, like: Tensor, generator: torch.Generator | None = None) -> Tensor:
         """Of unit variance, on the CPU."""
-        if self.schedule or not self.grained:
+        if self.schedule or self.generator:
             return torch.randn(like.shape, generator=generator)
         count, colours, height, width = like.shape
         wider = (count, colours, height + MARGIN, width + MARGIN)
@@ -104,20 +107,33 @@ class DenoisingTask:
         time = time.clamp(max=LATEST).to(residual.device)[:, None, None, None]
         signal, level = schedule.levels(time)
         if self.schedule is None:
-            level = level * model.spread_at(condition)
+            level = level * self._source(model, condition)
         y = signal * residual + level * noise.to(residual.device)
         base, unit = model.gaussian(y, signal, level, condition)
         found = model.normalised(y, signal, level, condition, self.half)
         return F.mse_loss(found, (residual - base) / unit)
 
-    def _refine(self, model: ResidualModel, condition: Condition, noise: Tensor) -> Tensor:
+    def _source(self, model: ResidualModel, condition: Condition) -> Tensor:
+        """Standard deviation at which a flow starts, (N, 3, H, W)."""
+        return (1.0 if self.generator else NOISE) * model.spread_at(condition)
+
+    def sample(
+        self, model: ResidualModel, condition: Condition, noise: Tensor, steps: int
+    ) -> Tensor:
+        """Residuals, as a flow of so many steps finds them; the gradient is that of the last."""
+
         def denoise(y: Tensor, signal: float, level: Tensor | float) -> Tensor:
             assert isinstance(level, Tensor)
-            found: Tensor = model(y, torch.full_like(level, signal), level, condition, self.half)
+            last = signal * steps > steps - 1.5
+            with torch.set_grad_enabled(last and torch.is_grad_enabled()):
+                one = torch.full_like(level, signal)
+                found: Tensor = model(y, one, level, condition, self.half)
             return found
 
-        source = model.spread_at(condition)
-        residual = sample_flow(denoise, lambda _: noise, source, self.steps)
+        return sample_flow(denoise, lambda _: noise, self._source(model, condition), steps)
+
+    def _refine(self, model: ResidualModel, condition: Condition, noise: Tensor) -> Tensor:
+        residual = self.sample(model, condition, noise, self.steps)
         return (condition.plain + to_rgb(residual)).clamp(-1, 1)
 
 

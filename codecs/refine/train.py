@@ -15,6 +15,7 @@ from glassplate.codecs.hyperprior.weights import load as load_codec
 from glassplate.codecs.refine.gan import Gan, GanTask
 from glassplate.codecs.refine.network import SIZES, ResidualModel
 from glassplate.codecs.refine.options import Kind
+from glassplate.codecs.refine.perceptual import PerceptualTask
 from glassplate.codecs.refine.schedule import ShiftedCosine
 from glassplate.codecs.refine.task import DenoisingTask
 from glassplate.codecs.refine.weights import SHIPPED, About, load, save
@@ -29,7 +30,7 @@ _CARD = """# {name}
 - Weight file: `{name}.safetensors`, sha256 `{sha256}`
 - Refines: pictures of codec `hyperprior` with weights sha256 `{codec}`, and no others
 - Parameters: {parameters:,}
-- Trained by: `glassplate train refiner --kind {kind} --size {size}`
+- Trained by: `glassplate train refiner --kind {kind} --size {size}{perceptual}`
 - Pictures: {pictures} crops from {source}; {licence}
 - Training: {steps:,} steps in {minutes:.0f} minutes on {device}, batches of
   {batch} x {crop}x{crop}{start}
@@ -50,11 +51,12 @@ class RefinerTrainConfig(TrainConfig):
     refiner: Which kind.
     codec_weights: Of the codec to refine, a file or its folder; None: the shipped ones.
     shift, max_noise: Of diffusion's schedule; see `ShiftedCosine`.
+    perceptual: Weight of ST-LPIPS after a flow's few steps; 0: the flow's own regression alone.
     """
 
     fixed: ClassVar[dict[str, str]] = TrainConfig.fixed | {
         "refiner": "--kind", "codec_weights": "--codec-weights", "shift": "--shift",
-        "max_noise": "--max-noise",
+        "max_noise": "--max-noise", "perceptual": "--perceptual",
     }  # fmt: skip
 
     kind: str = "refiner"
@@ -62,12 +64,14 @@ class RefinerTrainConfig(TrainConfig):
     codec_weights: Path | None = None
     shift: float = Field(default=ShiftedCosine.shift, gt=0, le=10)
     max_noise: float = Field(default=ShiftedCosine.max_noise, gt=0, le=1e4)
+    perceptual: float = Field(default=0.0, ge=0, le=1e4)
 
 
 def train_refiner(config: TrainConfig, callbacks: Callbacks = SILENT) -> Path:
     """Train, or go on training, and write weights and card into `config.out`.
 
-    Raises ConfigError for an unknown size, InputError if there are no pictures, WeightsError for
+    Raises ConfigError for an unknown size, or ST-LPIPS for another kind than flow,
+    MissingExtraError if that cannot be had, InputError if there are no pictures, WeightsError for
     unsound weights of the codec or to start from, StoppedError if it was stopped.
     """
     if not isinstance(config, RefinerTrainConfig):
@@ -77,14 +81,19 @@ def train_refiner(config: TrainConfig, callbacks: Callbacks = SILENT) -> Path:
     kind = config.refiner
     codec = load_codec(find_codec(config.codec_weights, "small"))
     about = About(kind, "hyperprior", codec.sha256, ShiftedCosine(config.shift, config.max_noise))
-    denoising = DenoisingTask(
-        SIZES[config.size],
-        copy.deepcopy(codec.model).requires_grad_(False),
-        about.schedule if kind == "diffusion" else None,
-        config.half,
-        _start(config, kind),
-        steps=1 if kind == "gan" else 4,
-        grained=kind == "flow",
+    if config.perceptual and kind != "flow":
+        raise ConfigError(f"is not for {kind}", "Leave it out, or train a flow.", "--perceptual")
+    options: dict[str, Any] = {
+        "model": SIZES[config.size],
+        "codec": copy.deepcopy(codec.model).requires_grad_(False),
+        "schedule": about.schedule if kind == "diffusion" else None,
+        "half": config.half,
+        "start": _start(config, kind),
+    }
+    denoising = (
+        PerceptualTask(**options, perceptual=config.perceptual)
+        if config.perceptual
+        else DenoisingTask(**options, steps=1 if kind == "gan" else 4, generator=kind == "gan")
     )
     task = GanTask(denoising) if kind == "gan" else denoising
     model, records = train(task, config, callbacks)
@@ -121,7 +130,7 @@ def _card(
     sha256: str,
     model: ResidualModel,
     about: About,
-    config: TrainConfig,
+    config: RefinerTrainConfig,
     records: list[dict[str, Any]],
 ) -> str:
     last = records[-1]
@@ -135,6 +144,7 @@ def _card(
         parameters=sum(parameter.numel() for parameter in model.parameters()),
         kind=about.kind,
         size=config.size,
+        perceptual=f" --perceptual {config.perceptual:g}" if config.perceptual else "",
         **run_facts(config, last),
         start=f", from {_named(config.start)}" if config.start else "",
         rows="\n".join(f"| {' | '.join(row)} |" for row in rows),

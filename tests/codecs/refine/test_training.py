@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +13,8 @@ from thin_refiner import THIN_REFINER
 from torch import Tensor
 
 from glassplate.codecs import Pixels, Target
-from glassplate.codecs.errors import ConfigError, StoppedError, WeightsError
+from glassplate.codecs.compared import weighted_distances
+from glassplate.codecs.errors import ConfigError, MissingExtraError, StoppedError, WeightsError
 from glassplate.codecs.hyperprior.codec import HyperpriorCodec
 from glassplate.codecs.hyperprior.plain import decode_plain
 from glassplate.codecs.refine.gan import GanTask
@@ -20,11 +22,13 @@ from glassplate.codecs.refine.network import SIZES
 from glassplate.codecs.refine.opponent import to_rgb
 from glassplate.codecs.refine.options import RefineOptions
 from glassplate.codecs.refine.pairs import reconstruct
+from glassplate.codecs.refine.perceptual import PerceptualTask
 from glassplate.codecs.refine.refiner import Refiner
 from glassplate.codecs.refine.schedule import ShiftedCosine
 from glassplate.codecs.refine.task import DenoisingTask
 from glassplate.codecs.refine.train import RefinerTrainConfig, train_refiner
 from glassplate.codecs.refine.weights import load
+from glassplate.codecs.st_lpips import load_network
 from glassplate.codecs.training.adversarial import GUESSING
 from glassplate.codecs.training.callbacks import Callbacks
 
@@ -105,10 +109,64 @@ def test_the_loss_starts_at_one_and_falls(
     assert after["validation_loss"] < before["validation_loss"] - 0.02
 
 
+def test_a_flow_is_trained_for_what_it_looks_like(codec: HyperpriorCodec, crops: Tensor) -> None:
+    torch.manual_seed(0)
+    task = PerceptualTask(THIN_REFINER, codec.runtime.model, half=False, perceptual=30)
+    model = task.build(crops)
+    condition, residual = task.pair(crops, torch.full((len(crops),), 100))
+    noise = task.noise(residual, torch.Generator().manual_seed(0))
+
+    def st_lpips() -> float:
+        with torch.no_grad():
+            network = load_network()
+            refined = condition.plain + to_rgb(task.sample(model, condition, noise, 4))
+            pairs = (network.features(one) for one in (refined, 2 * crops - 1))
+            return float(weighted_distances(*pairs, network.linear).mean())
+
+    before = st_lpips()
+    optimizer = torch.optim.AdamW(model.parameters(), 3e-3)
+    for _ in range(15):
+        losses = task.loss(model, crops, late=False)
+        assert set(losses) == {"regression", "distortion", "perceptual"}
+        optimizer.zero_grad()
+        torch.stack(list(losses.values())).sum().backward()  # type: ignore[no-untyped-call]
+        optimizer.step()
+    assert st_lpips() < 0.97 * before
+
+
+def test_only_the_last_step_of_a_path_has_a_gradient(codec: HyperpriorCodec, crops: Tensor) -> None:
+    task = DenoisingTask(THIN_REFINER, codec.runtime.model, half=False)
+    model = task.build(crops)
+    condition, residual = task.pair(crops[:1], torch.tensor([100]))
+    noise = task.noise(residual)
+    seen: list[bool] = []
+    model.register_forward_pre_hook(lambda *_: seen.append(torch.is_grad_enabled()))
+    assert task.sample(model, condition, noise, 4).requires_grad
+    assert seen == [False, False, False, True]
+    with torch.no_grad():
+        assert not task.sample(model, condition, noise, 1).requires_grad
+
+
+def test_what_a_flow_looks_like_is_asked_of_flows_alone_and_wants_its_network(
+    pictures: Path, tmp_path: Path, codec: HyperpriorCodec, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = config(pictures, tmp_path / "run", codec.weights_path, perceptual=30)
+    with pytest.raises(ConfigError, match="not for gan"):
+        train_refiner(asked.model_copy(update={"refiner": "gan"}))
+    card = train_refiner(asked).with_suffix(".md").read_text()
+    assert "--kind flow --size thin --perceptual 30`" in card
+    monkeypatch.setitem(sys.modules, "stlpips_pytorch", None)
+    load_network.cache_clear()
+    other = asked.model_copy(update={"out": tmp_path / "other"})
+    with pytest.raises(MissingExtraError, match=r"glassplate\[perceptual\]"):
+        train_refiner(other)
+    assert not other.out.exists()
+
+
 def test_both_players_of_a_gan_learn(codec: HyperpriorCodec, crops: Tensor) -> None:
     """In turn; the discriminator comes to prefer real residuals to none."""
     torch.manual_seed(0)
-    denoising = DenoisingTask(THIN_REFINER, codec.runtime.model, half=False)
+    denoising = DenoisingTask(THIN_REFINER, codec.runtime.model, half=False, generator=True)
     task = GanTask(denoising)
     model = task.build(crops)
     optimizer = torch.optim.AdamW(model.parameters(), 1e-3)
