@@ -41,7 +41,7 @@ LINEAR = OfficialFile(
 
 
 class Network:
-    """conv 11x11, 1/4 ─ relu ┬ max 3x3, 1/2 ─ conv 5x5 ─ relu ┬ max 3x3, 1/2 ─ conv 3x3 ─ relu ┬ ...
+    """conv 11x11, 1/4 ─ relu ┬ max 3x3, 1/2 ─ conv 5x5 ─ relu ┬ max 3x3, 1/2 ─ conv 3x3 ─ relu ...
 
     Three of the last kind; what comes after a relu is compared: 64, 192, 384, 256, 256 channels.
     """
