@@ -1,10 +1,11 @@
 """What noise a refiner should learn from: `python -m tests.benchmarks.refine_ablation DATA WORK`.
 
-Nine small networks, alike but for the noise that they are trained on, each for the same steps on
+Ten small networks, alike but for what they are trained on, each for the same steps on
 the same crops of DATA, then sampled with 1 to 25 steps on held-out crops. Against each other:
 
 - the noise level: rectified flow from the reconstruction and noise of its own error, or from pure
   noise; diffusion whose highest noise is 100 (pure noise), 1, 0.3 or 0.1 times what a picture spans
+- what is learned: the regression alone, or ST-LPIPS after a few steps, too
 - the schedule's shift, 1 to 0.03: below 1 less noise, at which more of the training is spent
 
 A network after one step stands for none: what it adds is noise of the residual's spread.
@@ -32,6 +33,7 @@ from glassplate.codecs.metrics import psnr
 from glassplate.codecs.photo_features import patch_features
 from glassplate.codecs.refine.network import ModelConfig, ResidualModel
 from glassplate.codecs.refine.options import RefineOptions
+from glassplate.codecs.refine.perceptual import PerceptualTask
 from glassplate.codecs.refine.refiner import Refiner
 from glassplate.codecs.refine.schedule import Schedule, ShiftedCosine, StraightLine
 from glassplate.codecs.refine.task import DenoisingTask
@@ -54,28 +56,39 @@ class Trial:
     """A way to train, and how what it gives is sampled.
 
     schedule: None for a flow from the reconstruction. steps: Of training, if not those of all.
+    perceptual: Weight of ST-LPIPS.
     """
 
     name: str
     sampler: str
     schedule: Schedule | None
     steps: int | None = None
+    perceptual: float = 0.0
 
     def options(self, weights: Path, steps: int) -> RefineOptions:
         kind = "flow" if self.sampler.endswith("flow") else "diffusion"
         return RefineOptions(kind=kind, sampler=self.sampler, steps=steps, weights=weights)
 
 
-class Unwatched(DenoisingTask):
+class Unwatched:
     """Without the validation in between, which would take most of the time."""
 
     def validate(self, model: nn.Module, crops: Tensor) -> dict[str, Any]:
         return {}
 
 
+class Regression(Unwatched, DenoisingTask):
+    pass
+
+
+class Perceptual(Unwatched, PerceptualTask):
+    pass
+
+
 TRIALS = (
     Trial("untrained: noise alone", "flow", None, steps=1),
     Trial("flow from the reconstruction", "flow", None),
+    Trial("flow from the reconstruction, ST-LPIPS", "flow", None, perceptual=30),
     Trial("flow from pure noise", "noise-flow", StraightLine()),
     *(Trial(f"diffusion, shift {shift:g}", "ddim", ShiftedCosine(shift, 100))
       for shift in (1, 0.3, 0.1, 0.03)),
@@ -155,7 +168,10 @@ def held_out(config: RefinerTrainConfig) -> list[Pixels]:
 def trained(trial: Trial, config: RefinerTrainConfig) -> tuple[Path, float]:
     """The weights, and how many minutes they took."""
     codec = load_codec(find(None, "small"))
-    task = Unwatched(MODEL, codec.model.requires_grad_(False), trial.schedule)
+    frozen = codec.model.requires_grad_(False)
+    task: DenoisingTask = Regression(MODEL, frozen, trial.schedule)
+    if trial.perceptual:
+        task = Perceptual(MODEL, frozen, perceptual=trial.perceptual)
     model, records = train(task, config)
     assert isinstance(model, ResidualModel)
     options = trial.options(config.out, 1)
