@@ -10,6 +10,7 @@ afterwards; the Fréchet distance of `evaluate --refine` is in features of anoth
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -18,7 +19,7 @@ from glassplate.codecs.compared import weighted_distances
 from glassplate.codecs.refine.network import Condition, ResidualModel
 from glassplate.codecs.refine.opponent import to_rgb
 from glassplate.codecs.refine.pairs import random_quality
-from glassplate.codecs.refine.task import DenoisingTask
+from glassplate.codecs.refine.task import VALIDATED_QUALITIES, DenoisingTask
 from glassplate.codecs.st_lpips import load_network
 
 PATH_STEPS = (1, 2, 4)
@@ -53,24 +54,49 @@ class PerceptualTask(DenoisingTask):
         steps = PATH_STEPS[int(torch.randint(len(PATH_STEPS), ()))]
         noise = self.noise(residual[few]).to(residual.device)
         found = self.sample(model, some, noise, steps)
-        missed = (found - residual[few]) / model.spread_at(some)
-        looks = self._looks(some.plain + to_rgb(found), 2 * crops[few] - 1)
+        rows, columns = (_window(side) for side in found.shape[2:])
+        refined = (some.plain + to_rgb(found))[..., rows, columns]
+        looks = self._looks(refined, (2 * crops[few] - 1)[..., rows, columns])
         return {
             "regression": self.regression(model, condition, residual),
-            "distortion": missed.square().mean(),
+            "distortion": _distortion(model, some, residual[few], found),
             "perceptual": self.perceptual * looks,
         }
 
+    def validate(self, model: nn.Module, crops: Tensor) -> dict[str, Any]:
+        """As without ST-LPIPS; the loss is the sum of all three, ST-LPIPS is of crops' middles."""
+        assert isinstance(model, ResidualModel)
+        record = super().validate(model, crops)
+        generator = torch.Generator().manual_seed(0)
+        middle = slice(crops.shape[-1] // 4, -(crops.shape[-1] // 4))
+        losses = []
+        for tenths in VALIDATED_QUALITIES:
+            condition, residual = self.pair(crops, torch.full((len(crops),), tenths))
+            noise = self.noise(residual, generator).to(residual.device)
+            found = self.sample(model, condition, noise, self.steps)
+            refined = (condition.plain + to_rgb(found))[..., middle, middle]
+            looks = self._looks(refined, (2 * crops - 1)[..., middle, middle])
+            losses.append(_distortion(model, condition, residual, found) + self.perceptual * looks)
+            record[f"refined_st_lpips_{tenths // 10}"] = round(looks.item(), 4)
+        record["validation_loss"] += round(float(torch.stack(losses).mean()), 4)
+        return record
+
     def _looks(self, found: Tensor, wanted: Tensor) -> Tensor:
-        """Mean ST-LPIPS of a window at a random place."""
+        """Mean ST-LPIPS of (N, 3, H, W) in [-1, 1]."""
         network = load_network()
-        rows, columns = (_window(side) for side in found.shape[2:])
         with torch.autocast(found.device.type, dtype=torch.bfloat16, enabled=self.half):
             with torch.no_grad():
-                there = network.features(wanted[..., rows, columns])
-            made = network.features(found[..., rows, columns])
+                there = network.features(wanted)
+            made = network.features(found)
         a, b = ([layer.float() for layer in layers] for layers in (made, there))
         return weighted_distances(a, b, network.linear, TINY).mean()
+
+
+def _distortion(
+    model: ResidualModel, condition: Condition, residual: Tensor, found: Tensor
+) -> Tensor:
+    """Mean squared error of a residual in its own spread."""
+    return ((found - residual) / model.spread_at(condition)).square().mean()
 
 
 def _window(side: int) -> slice:

@@ -126,7 +126,10 @@ class _Run:
                 validated = self.minutes
         self._save()
         self._validate(running)
-        return self.average.module.cpu(), read_metrics(self.metrics)
+        records = read_metrics(self.metrics)
+        if self.config.start:
+            _warn_of_no_gain(records, self.config.out)
+        return self.average.module.cpu(), records
 
     def _train_step(self) -> dict[str, float]:
         config = self.config
@@ -215,6 +218,19 @@ class _Losses:
             self.since.clear()
             with self.path.open("a") as file:
                 file.write(json.dumps({"step": step, "minutes": round(minutes, 3), **means}) + "\n")
+
+
+def _warn_of_no_gain(records: list[dict[str, Any]], out: Path) -> None:
+    """Of weights that were tuned, on pictures that they have not seen."""
+    losses = [record["validation_loss"] for record in records if "validation_loss" in record]
+    if losses and losses[-1] >= losses[0]:
+        logger.warning(
+            "%s: no better on held-out pictures than what it started from (validation loss %.4f, "
+            "before %.4f); keep those weights, or tune on more pictures",
+            out,
+            losses[-1],
+            losses[0],
+        )
 
 
 def read_metrics(path: Path) -> list[dict[str, Any]]:

@@ -132,6 +132,10 @@ def test_a_flow_is_trained_for_what_it_looks_like(codec: HyperpriorCodec, crops:
         torch.stack(list(losses.values())).sum().backward()  # type: ignore[no-untyped-call]
         optimizer.step()
     assert st_lpips() < 0.97 * before
+    with torch.no_grad():
+        record = task.validate(model, crops)
+        regression = DenoisingTask.validate(task, model, crops)["validation_loss"]
+    assert record["validation_loss"] > regression + 30 * record["refined_st_lpips_60"] / 3
 
 
 def test_only_the_last_step_of_a_path_has_a_gradient(codec: HyperpriorCodec, crops: Tensor) -> None:

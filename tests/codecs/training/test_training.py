@@ -97,7 +97,11 @@ def _pickle() -> bytes:
 
 
 def test_trained_weights_compress_and_can_be_tuned(
-    pictures: Path, tmp_path: Path, small_photo: Pixels, monkeypatch: pytest.MonkeyPatch
+    pictures: Path,
+    tmp_path: Path,
+    small_photo: Pixels,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
     monkeypatch.setitem(SIZES, "thin", THIN)
     options = config(pictures, tmp_path / "run", 3).model_copy(update={"size": "thin"})
@@ -109,5 +113,9 @@ def test_trained_weights_compress_and_can_be_tuned(
     assert len(stream) < small_photo.size / 8
     tuned = options.model_copy(update={"start": path, "out": tmp_path / "tuned"})
     assert train_hyperprior(tuned).read_bytes() != path.read_bytes()
+    assert "no better" not in caplog.text
+    spoiled = {"learning_rate": 4.0, "out": tmp_path / "spoiled"}
+    train_hyperprior(tuned.model_copy(update=spoiled))
+    assert "spoiled: no better on held-out pictures than what it started from" in caplog.text
     with pytest.raises(ConfigError, match="huge"):
         train_hyperprior(options.model_copy(update={"size": "huge"}))
