@@ -15,7 +15,7 @@ from torch import Tensor
 
 from glassplate.codecs.refine.sampling import Denoiser, Noise
 
-NOISE = 0.5
+NOISE = 0.35
 """Standard deviation of the source around a reconstruction, relative to the reconstruction's error.
 
 Less than all of it: detail in the wrong place looks worse than none."""
