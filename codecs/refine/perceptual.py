@@ -3,8 +3,10 @@
 LPIPS beside the squared error is what HiFiC trains with (Mentzer et al., NeurIPS 2020) and, for
 rectified flows, Lee, Lin and Fanti, "Improving the training of rectified flows" (NeurIPS 2024);
 here it is ST-LPIPS. It is asked for at the end of the flow's own path: a network that is pushed off
-the mean at a single step goes too far after four. A measure that was trained for says less
-afterwards; the Fréchet distance of `evaluate --refine` is in features of another network.
+the mean at a single step goes too far after four. Random scales keep the network from deceiving the
+measure (Kettunen, Härkönen and Lehtinen, "E-LPIPS", arXiv:1906.03973). A measure that was trained
+for says less afterwards; the Fréchet distance of `evaluate --refine` is in features of another
+network.
 """
 
 from __future__ import annotations
@@ -14,6 +16,7 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional as F
 
 from glassplate.codecs.compared import weighted_distances
 from glassplate.codecs.refine.network import Condition, ResidualModel
@@ -25,7 +28,9 @@ from glassplate.codecs.st_lpips import load_network
 PATH_STEPS = (1, 2, 4)
 """Of paths that are followed, one of these at a time."""
 JUDGED = 2
-"""Of so many crops one is followed, and judged in a window of half its sides: both are dear."""
+"""Of so many crops one is followed, and judged in a window: both are dear."""
+SCALES = (0.5, 1.0, 2.0)
+"""Crops are judged at one of these: ST-LPIPS sees little but an octave, and is easily deceived."""
 TINY = 1e-3
 """Shortest feature that ST-LPIPS has a gradient for."""
 
@@ -54,9 +59,11 @@ class PerceptualTask(DenoisingTask):
         steps = PATH_STEPS[int(torch.randint(len(PATH_STEPS), ()))]
         noise = self.noise(residual[few]).to(residual.device)
         found = self.sample(model, some, noise, steps)
-        rows, columns = (_window(side) for side in found.shape[2:])
+        scale = SCALES[int(torch.randint(len(SCALES), ()))]
+        rows, columns = (_window(side, scale) for side in found.shape[2:])
         refined = (some.plain + to_rgb(found))[..., rows, columns]
-        looks = self._looks(refined, (2 * crops[few] - 1)[..., rows, columns])
+        wanted = (2 * crops[few] - 1)[..., rows, columns]
+        looks = self._looks(_scaled(refined, scale), _scaled(wanted, scale))
         return {
             "regression": self.regression(model, condition, residual),
             "distortion": _distortion(model, some, residual[few], found),
@@ -99,6 +106,12 @@ def _distortion(
     return ((found - residual) / model.spread_at(condition)).square().mean()
 
 
-def _window(side: int) -> slice:
-    start = int(torch.randint(side // 2 + 1, ()))
-    return slice(start, start + side // 2)
+def _window(side: int, scale: float) -> slice:
+    """At a random place; half of the side once it is scaled."""
+    length = int(side / 2 / scale)
+    start = int(torch.randint(side - length + 1, ()))
+    return slice(start, start + length)
+
+
+def _scaled(pictures: Tensor, scale: float) -> Tensor:
+    return F.interpolate(pictures, scale_factor=scale, mode="bilinear", antialias=True)
