@@ -85,7 +85,8 @@ class PerceptualTask(DenoisingTask):
             looks = self._looks(refined, (2 * crops - 1)[..., middle, middle])
             losses.append(_distortion(model, condition, residual, found) + self.perceptual * looks)
             record[f"refined_st_lpips_{tenths // 10}"] = round(looks.item(), 4)
-        record["validation_loss"] += round(float(torch.stack(losses).mean()), 4)
+        total = record["validation_loss"] + float(torch.stack(losses).mean())
+        record["validation_loss"] = round(total, 4)
         return record
 
     def _looks(self, found: Tensor, wanted: Tensor) -> Tensor:
