@@ -76,9 +76,9 @@ class Network:
 
 
 @cache
-def load_network() -> Network:
-    """The network, once. Raises MissingExtraError, WeightsError for other weights."""
-    return Network(WEIGHTS.load())
+def load_network(device: torch.device | str = "cpu") -> Network:
+    """The network, once a device. Raises MissingExtraError, WeightsError for other weights."""
+    return Network({name: tensor.to(device) for name, tensor in WEIGHTS.load().items()})
 
 
 class Original(compared.Original):

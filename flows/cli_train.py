@@ -102,7 +102,7 @@ def train_refiner(
         float | None,
         typer.Option(
             "--perceptual",
-            help="Weight of ST-LPIPS after a flow's few steps, 30 say; wants the extra perceptual.",
+            help="Weight of ST-LPIPS after a flow's few steps, 8 say; wants the extra perceptual.",
         ),
     ] = None,
     size: SizeOption = None,

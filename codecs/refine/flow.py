@@ -18,7 +18,8 @@ from glassplate.codecs.refine.sampling import Denoiser, Noise
 NOISE = 0.35
 """Standard deviation of the source around a reconstruction, relative to the reconstruction's error.
 
-Less than all of it: detail in the wrong place looks worse than none."""
+Less than all of it: detail in the wrong place looks worse than none. Weights are trained for it: to
+change it is to train them anew."""
 MARGIN = 2
 """Pixels more of white noise, below and to the right, that its grain is made of."""
 _TAPS = (1.0, 4.0, 1.0)

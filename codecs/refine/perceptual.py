@@ -91,7 +91,7 @@ class PerceptualTask(DenoisingTask):
 
     def _looks(self, found: Tensor, wanted: Tensor) -> Tensor:
         """Mean ST-LPIPS of (N, 3, H, W) in [-1, 1]."""
-        network = load_network()
+        network = load_network(found.device)
         with torch.autocast(found.device.type, dtype=torch.bfloat16, enabled=self.half):
             with torch.no_grad():
                 there = network.features(wanted)

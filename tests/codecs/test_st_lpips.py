@@ -7,8 +7,10 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+import torch
 
 from glassplate.codecs import Pixels, packaged
+from glassplate.codecs.compared import weighted_distances
 from glassplate.codecs.errors import MissingExtraError, WeightsError
 from glassplate.codecs.st_lpips import WEIGHTS, Original, load_network
 
@@ -69,3 +71,12 @@ def test_without_the_package_the_extra_is_named(monkeypatch: pytest.MonkeyPatch)
 def test_other_weights_are_refused() -> None:
     with pytest.raises(WeightsError, match="are not the weights of sha256 0000"):
         replace(WEIGHTS, sha256="0000").load()
+
+
+def test_every_tensor_of_the_network_is_where_the_pictures_are() -> None:
+    """On the device that computes nothing: a tensor left on another one would be refused."""
+    network = load_network("meta")
+    found = network.features(torch.empty(2, 3, 64, 64, device="meta"))
+    distances = weighted_distances(found, found, network.linear)
+    assert distances.device.type == "meta"
+    assert distances.shape == (2,)
