@@ -15,17 +15,17 @@ from glassplate.codecs.errors import ConfigError, UnknownCodecError, WeightsErro
 
 _CLASSES: dict[str, str] = {
     "autoencoder": "glassplate.codecs.autoencoder.codec:AutoencoderCodec",
-    "avif": "glassplate.codecs.classical:AvifCodec",
-    "htj2k": "glassplate.codecs.classical:Htj2kCodec",
+    "avif": "glassplate.codecs.classical.libraries:AvifCodec",
+    "htj2k": "glassplate.codecs.classical.libraries:Htj2kCodec",
     "hyperprior": "glassplate.codecs.hyperprior.codec:HyperpriorCodec",
-    "jp2": "glassplate.codecs.classical:Jp2Codec",
-    "jpeg": "glassplate.codecs.classical:JpegCodec",
-    "jxl": "glassplate.codecs.classical:JxlCodec",
-    "jxl-jpeg": "glassplate.codecs.exact:JxlJpegCodec",
-    "original": "glassplate.codecs.exact:OriginalCodec",
-    "svd": "glassplate.codecs.svd:SvdCodec",
+    "jp2": "glassplate.codecs.classical.libraries:Jp2Codec",
+    "jpeg": "glassplate.codecs.classical.libraries:JpegCodec",
+    "jxl": "glassplate.codecs.classical.libraries:JxlCodec",
+    "jxl-jpeg": "glassplate.codecs.classical.bit_exact:JxlJpegCodec",
+    "original": "glassplate.codecs.classical.bit_exact:OriginalCodec",
+    "svd": "glassplate.codecs.svd.codec:SvdCodec",
     "vae": "glassplate.codecs.vae.codec:VaeCodec",
-    "webp": "glassplate.codecs.classical:WebpCodec",
+    "webp": "glassplate.codecs.classical.libraries:WebpCodec",
 }
 """name -> 'module:class'. A class has a `Config` (frozen pydantic model) and the constructor
 `(config, device, weights)`, weights being a folder or file, None for the shipped ones; `summary`

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from glassplate.codecs.base import Encoded, Pixels, Target, colour
 from glassplate.codecs.errors import TargetMissedError
-from glassplate.codecs.metrics import ms_ssim, psnr
+from glassplate.codecs.measures.pixels import ms_ssim, psnr
 
 
 def encode_to_target(

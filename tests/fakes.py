@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict
 
 from glassplate.codecs import CodecSpec, Encoded, Pixels, Region, Target, register
 from glassplate.codecs.base import Device, crop
-from glassplate.codecs.bitstream import FINGERPRINT_BYTES, Header, Tile, pack, unpack
+from glassplate.codecs.container.bitstream import FINGERPRINT_BYTES, Header, Tile, pack, unpack
 
 
 class FakeCodec:

@@ -24,17 +24,17 @@ from glassplate.codecs.base import (
     Target,
     resolve_device,
 )
-from glassplate.codecs.bitstream import MAX_SIDE, Tile
+from glassplate.codecs.container.bitstream import MAX_SIDE, Tile
+from glassplate.codecs.container.tiled_codec import check_pictures, open_tiles, pack_tiles
+from glassplate.codecs.container.tiles import Grid
 from glassplate.codecs.errors import BitstreamError
-from glassplate.codecs.search import encode_to_target
-from glassplate.codecs.tiled import check_pictures, open_tiles, pack_tiles
-from glassplate.codecs.tiles import Grid
-from glassplate.codecs.vae.pictures import (
+from glassplate.codecs.layers.latent_pictures import (
     Floats,
     PictureDecoder,
     decode_pictures,
     encode_pictures,
 )
+from glassplate.codecs.search import encode_to_target
 
 SHIPPED_SIZE = "residual-b3"
 _PARAMS = struct.Struct("<BB")

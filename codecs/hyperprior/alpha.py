@@ -9,9 +9,9 @@ import numpy as np
 import numpy.typing as npt
 
 from glassplate.codecs.base import Pixels, Region
-from glassplate.codecs.bitstream import Container, Tile
+from glassplate.codecs.container.bitstream import Container, Tile
+from glassplate.codecs.container.tiles import Grid
 from glassplate.codecs.errors import BitstreamError, EncodeError
-from glassplate.codecs.tiles import Grid
 
 Plane = npt.NDArray[np.uint8]
 EFFORT = 5

@@ -23,18 +23,18 @@ from glassplate.codecs.base import (
     has_alpha,
     resolve_device,
 )
-from glassplate.codecs.bitstream import MAX_SIDE, Tile
+from glassplate.codecs.container.bitstream import MAX_SIDE, Tile
+from glassplate.codecs.container.tiled_codec import check_pictures, open_tiles, pack_tiles
+from glassplate.codecs.container.tiles import Grid
 from glassplate.codecs.errors import BitstreamError
 from glassplate.codecs.hyperprior.alpha import encode_alpha
-from glassplate.codecs.hyperprior.blocks import QUALITY_STEPS
 from glassplate.codecs.hyperprior.decoder import PictureDecoder, decode_pictures
 from glassplate.codecs.hyperprior.encoder import encode_pictures
-from glassplate.codecs.hyperprior.model import Y_STRIDE, Z_STRIDE
+from glassplate.codecs.hyperprior.network.model import Y_STRIDE, Z_STRIDE
 from glassplate.codecs.hyperprior.runtime import Runtime
 from glassplate.codecs.hyperprior.weights import find, load
+from glassplate.codecs.layers.rate_blocks import QUALITY_STEPS
 from glassplate.codecs.search import encode_all_to_target
-from glassplate.codecs.tiled import check_pictures, open_tiles, pack_tiles
-from glassplate.codecs.tiles import Grid
 
 
 class HyperpriorConfig(BaseModel):

@@ -10,16 +10,16 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from glassplate.codecs.ahead import ahead
 from glassplate.codecs.base import Pixels, Region
-from glassplate.codecs.bitstream import Container
+from glassplate.codecs.container.bitstream import Container
+from glassplate.codecs.container.tiles import Grid, Rect, batches
 from glassplate.codecs.errors import BitstreamError
 from glassplate.codecs.hyperprior.alpha import decode_alpha
-from glassplate.codecs.hyperprior.entropy import TileSymbols
 from glassplate.codecs.hyperprior.latents import decode_tile
-from glassplate.codecs.hyperprior.model import Y_STRIDE
+from glassplate.codecs.hyperprior.network.model import Y_STRIDE
+from glassplate.codecs.hyperprior.parsing.entropy import TileSymbols
 from glassplate.codecs.hyperprior.runtime import Runtime
-from glassplate.codecs.tiles import Grid, Rect, batches
+from glassplate.codecs.read_ahead import ahead
 
 
 class PictureDecoder:

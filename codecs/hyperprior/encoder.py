@@ -12,13 +12,13 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from glassplate.codecs.ahead import ahead
 from glassplate.codecs.base import Pixels
-from glassplate.codecs.bitstream import Tile
+from glassplate.codecs.container.bitstream import Tile
+from glassplate.codecs.container.tiles import Grid, Rect, batches
 from glassplate.codecs.hyperprior.latents import encode_tile
-from glassplate.codecs.hyperprior.model import Y_STRIDE
+from glassplate.codecs.hyperprior.network.model import Y_STRIDE
 from glassplate.codecs.hyperprior.runtime import Runtime
-from glassplate.codecs.tiles import Grid, Rect, batches
+from glassplate.codecs.read_ahead import ahead
 
 
 @dataclass(frozen=True)

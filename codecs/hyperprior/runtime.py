@@ -7,10 +7,10 @@ from functools import lru_cache
 import torch
 from torch import Tensor
 
-from glassplate.codecs.hyperprior.entropy import EntropyCoder
-from glassplate.codecs.hyperprior.folded import FoldedAnalysis, FoldedSynthesis
 from glassplate.codecs.hyperprior.latents import Quantizer, TileNets
-from glassplate.codecs.hyperprior.model import Hyperprior
+from glassplate.codecs.hyperprior.network.folded import FoldedAnalysis, FoldedSynthesis
+from glassplate.codecs.hyperprior.network.model import Hyperprior
+from glassplate.codecs.hyperprior.parsing.entropy import EntropyCoder
 
 QUALITIES_KEPT = 16
 

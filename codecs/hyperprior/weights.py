@@ -22,16 +22,16 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from glassplate.codecs.errors import WeightsError
-from glassplate.codecs.hyperprior.entropy import EntropyCoder
-from glassplate.codecs.hyperprior.model import Hyperprior, ModelConfig
-from glassplate.codecs.hyperprior.parsing import IntegerScaleNet
-from glassplate.codecs.hyperprior.scale_net import (
+from glassplate.codecs.hyperprior.network.model import Hyperprior, ModelConfig
+from glassplate.codecs.hyperprior.network.scale_net import (
     ACTIVATION_UNIT,
     WEIGHT_UNIT,
     IntegerConv,
     ScaleNet,
 )
-from glassplate.codecs.hyperprior.tables import FrequencyTable, split
+from glassplate.codecs.hyperprior.parsing.entropy import EntropyCoder
+from glassplate.codecs.hyperprior.parsing.integer_net import IntegerScaleNet
+from glassplate.codecs.hyperprior.parsing.tables import FrequencyTable, split
 
 FORMAT = "1"
 HALF_FROM = 4096

@@ -10,8 +10,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from glassplate.codecs.hyperprior.blocks import zero
-from glassplate.codecs.hyperprior.model import channels_last
+from glassplate.codecs.hyperprior.network.model import channels_last
+from glassplate.codecs.layers.rate_blocks import zero
 
 PATCH = 4
 STRIDE = 16

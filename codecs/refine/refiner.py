@@ -23,21 +23,21 @@ from glassplate.codecs.base import (
     has_alpha,
     resolve_device,
 )
-from glassplate.codecs.bitstream import unpack
+from glassplate.codecs.container.bitstream import unpack
+from glassplate.codecs.container.tiles import Rect
 from glassplate.codecs.errors import ConfigError
+from glassplate.codecs.layers.opponent import to_rgb
+from glassplate.codecs.layers.windows import Windows, blend
 from glassplate.codecs.refine.ddim import sample_ddim
 from glassplate.codecs.refine.ddpm import sample_ddpm
 from glassplate.codecs.refine.flow import MARGIN, NOISE, grain, sample_flow
 from glassplate.codecs.refine.network import STRIDE, Condition
 from glassplate.codecs.refine.noise import PictureNoise, noise_of
-from glassplate.codecs.refine.opponent import to_rgb
 from glassplate.codecs.refine.options import RefineOptions
 from glassplate.codecs.refine.plain import Plain
-from glassplate.codecs.refine.tiled import Windows, blend
 from glassplate.codecs.refine.weights import find, load
-from glassplate.codecs.tiles import Rect
 
-DECODERS = {"hyperprior": "glassplate.codecs.hyperprior.plain:decode_plain"}
+DECODERS = {"hyperprior": "glassplate.codecs.refine.of_hyperprior:decode_plain"}
 """Codecs that can be refined: name -> 'module:function' that gives a `Plain`."""
 
 WindowCallback = Callable[[int, int], None]

@@ -11,7 +11,7 @@ import torch
 
 from glassplate.codecs.base import Device, Pixels, colour, has_alpha, resolve_device
 from glassplate.codecs.errors import TooManyPixelsError
-from glassplate.codecs.refine.tiled import Windows, blend
+from glassplate.codecs.layers.windows import Windows, blend
 from glassplate.codecs.restore.degradations import enlarge
 from glassplate.codecs.restore.options import RestoreOptions
 from glassplate.codecs.restore.weights import find, load

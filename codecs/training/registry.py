@@ -41,7 +41,7 @@ class Trainer:
 
 TRAINERS: dict[str, Trainer] = {
     "autoencoder": Trainer(
-        "glassplate.codecs.autoencoder.train:train_autoencoder",
+        "glassplate.codecs.autoencoder.training.train:train_autoencoder",
         "A lab autoencoder; sizes maxpool-b1 to -b4, stride-, residual- and variational- likewise.",
         "residual-b3",
     ),
@@ -59,22 +59,22 @@ TRAINERS: dict[str, Trainer] = {
         },
     ),
     "hyperprior": Trainer(
-        "glassplate.codecs.hyperprior.train:train_hyperprior",
+        "glassplate.codecs.hyperprior.training.train:train_hyperprior",
         "The learned codec; size small for a CPU and some hours, or base for a GPU.",
         "small",
     ),
     "vae": Trainer(
-        "glassplate.codecs.vae.train:train_vae",
+        "glassplate.codecs.vae.training.train:train_vae",
         "A variational autoencoder, pictures as small latents; size f8c4: 3x512x512 to 4x64x64.",
         "f8c4",
     ),
     "refiner": Trainer(
-        "glassplate.codecs.refine.train:train_refiner",
+        "glassplate.codecs.refine.training.train:train_refiner",
         "A refiner for hyperprior's pictures; size small for a CPU, or base for a GPU.",
         "small",
     ),
     "restorer": Trainer(
-        "glassplate.codecs.restore.train:train_restorer",
+        "glassplate.codecs.restore.training.train:train_restorer",
         "A denoiser, or a network for super-resolution; size small, for a CPU.",
         "small",
         {"average": 0.998, "late_from": 1},

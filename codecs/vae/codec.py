@@ -21,11 +21,17 @@ from glassplate.codecs.base import (
     Target,
     resolve_device,
 )
-from glassplate.codecs.bitstream import MAX_SIDE
+from glassplate.codecs.container.bitstream import MAX_SIDE
+from glassplate.codecs.container.tiled_codec import check_pictures, open_tiles, pack_tiles
+from glassplate.codecs.container.tiles import Grid
 from glassplate.codecs.errors import BitstreamError
+from glassplate.codecs.layers.latent_pictures import (
+    PictureDecoder,
+    decode_pictures,
+    encode_pictures,
+    picture_of,
+)
 from glassplate.codecs.search import encode_to_target
-from glassplate.codecs.tiled import check_pictures, open_tiles, pack_tiles
-from glassplate.codecs.tiles import Grid
 from glassplate.codecs.vae.latents import (
     Floats,
     LatentType,
@@ -33,12 +39,6 @@ from glassplate.codecs.vae.latents import (
     read_floats,
     store,
     write_tile,
-)
-from glassplate.codecs.vae.pictures import (
-    PictureDecoder,
-    decode_pictures,
-    encode_pictures,
-    picture_of,
 )
 from glassplate.codecs.vae.weights import find, load
 

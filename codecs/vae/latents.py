@@ -18,8 +18,14 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from glassplate.codecs.bitstream import Tile
-from glassplate.codecs.entropy import LEVELS, Symbols, best_level, decode_rows, encode_rows
+from glassplate.codecs.container.bitstream import Tile
+from glassplate.codecs.container.laplace_coder import (
+    LEVELS,
+    Symbols,
+    best_level,
+    decode_rows,
+    encode_rows,
+)
 from glassplate.codecs.errors import BitstreamError
 
 LatentType = Literal["int8", "float16", "bfloat16"]

@@ -19,8 +19,8 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from glassplate.codecs.errors import WeightsError
-from glassplate.codecs.vae.autoencoder import Autoencoder, OwnAutoencoder
-from glassplate.codecs.vae.foreign import FOREIGN, build_foreign, bundle, metadata
+from glassplate.codecs.layers.autoencoder import Autoencoder, OwnAutoencoder
+from glassplate.codecs.vae.foreign.bundle import FOREIGN, build_foreign, bundle, metadata
 from glassplate.codecs.vae.model import Decoder, Encoder, ModelConfig, Vae
 
 OWN = "vae"

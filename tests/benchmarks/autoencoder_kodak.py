@@ -18,7 +18,7 @@ from PIL import Image
 from glassplate.codecs import Codec, Pixels, Target, get_codec
 from glassplate.codecs.autoencoder.codec import AutoencoderCodec
 from glassplate.codecs.errors import TargetMissedError
-from glassplate.codecs.metrics import psnr
+from glassplate.codecs.measures.pixels import psnr
 from tests.benchmarks.machine import write_result
 
 QUALITIES = (100, 0)

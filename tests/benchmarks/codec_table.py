@@ -19,7 +19,7 @@ from safetensors import safe_open
 
 import glassplate.codecs
 from glassplate.codecs import Codec, Target, codec_names, get_codec
-from glassplate.codecs.metrics import psnr
+from glassplate.codecs.measures.pixels import psnr
 from tests.benchmarks.photographs import NAMES
 
 OUT = Path(glassplate.codecs.__file__).parent / "measured.json"

@@ -11,7 +11,7 @@ import json
 from dataclasses import dataclass
 from typing import Any
 
-from glassplate.pipelines.planning import MAX_SHARD_INPUTS, MIN_SHARD_INPUTS, SHARDS_WANTED
+from glassplate.pipelines.compress.planning import MAX_SHARD_INPUTS, MIN_SHARD_INPUTS, SHARDS_WANTED
 from tests.benchmarks.machine import RESULTS
 
 COUNTS = [10**power for power in range(4, 11)]

@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from glassplate.pipelines.machine import machine
+from glassplate.pipelines.evaluate.machine import machine
 
 RESULTS = Path(__file__).parent / "results"
 

@@ -15,7 +15,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from glassplate.pipelines.archive.reader import open_archive
+from glassplate.pipelines.archive.read.reader import open_archive
 from tests.benchmarks.machine import write_result
 from tests.benchmarks.photographs import write_photographs
 
@@ -23,8 +23,8 @@ WORKERS = 2
 
 COMPRESS = """
 import sys
-from glassplate.pipelines.config import CompressConfig
-from glassplate.pipelines.run import compress
+from glassplate.pipelines.compress.config import CompressConfig
+from glassplate.pipelines.compress.run import compress
 source, archive, codec, workers = sys.argv[1:]
 config = CompressConfig(source=source, archive=archive, codec=codec, workers=int(workers))
 assert compress(config).ledger.failed == 0
@@ -37,7 +37,7 @@ import numpy as np, torch
 from PIL import Image
 from glassplate.codecs import Target, get_codec
 from glassplate.codecs.embedding import embedding
-from glassplate.codecs.metrics import ms_ssim, psnr
+from glassplate.codecs.measures.pixels import ms_ssim, psnr
 
 source, codec_name, workers, whole = sys.argv[1], sys.argv[2], int(sys.argv[3]), sys.argv[4]
 codec = get_codec(codec_name)

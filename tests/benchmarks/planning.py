@@ -11,13 +11,13 @@ import tempfile
 import time
 from pathlib import Path
 
-from glassplate.pipelines.archive.commit import commit_run, create_archive
-from glassplate.pipelines.archive.manifest import Ledger, RunEntry
-from glassplate.pipelines.archive.schema import ImageRow
-from glassplate.pipelines.archive.store import Store
-from glassplate.pipelines.archive.writer import stage_shard
-from glassplate.pipelines.config import CompressConfig
-from glassplate.pipelines.planning import plan_run
+from glassplate.pipelines.archive.format.manifest import Ledger, RunEntry
+from glassplate.pipelines.archive.format.schema import ImageRow
+from glassplate.pipelines.archive.write.commit import commit_run, create_archive
+from glassplate.pipelines.archive.write.shard import stage_shard
+from glassplate.pipelines.compress.config import CompressConfig
+from glassplate.pipelines.compress.planning import plan_run
+from glassplate.pipelines.storage.store import Store
 from tests.benchmarks.machine import write_result
 
 SHARD = 512

@@ -25,18 +25,20 @@ import fsspec
 from fsspec.implementations.local import LocalFileSystem
 
 from glassplate.codecs import get_codec
-from glassplate.codecs.bitstream import FINGERPRINT_BYTES, Header, Tile, pack
+from glassplate.codecs.container.bitstream import FINGERPRINT_BYTES, Header, Tile, pack
 from glassplate.pipelines import Archive, open_archive
-from glassplate.pipelines.archive import (
-    Store,
-    commit_run,
-    create_archive,
-    current_snapshot,
-    stage_shard,
+from glassplate.pipelines.archive.format.manifest import Ledger, RunEntry
+from glassplate.pipelines.archive.format.schema import (
+    EMBEDDING_SIZE,
+    BitstreamRow,
+    ImageRow,
+    LatentRow,
 )
-from glassplate.pipelines.archive.manifest import Ledger, RunEntry
-from glassplate.pipelines.archive.schema import EMBEDDING_SIZE, BitstreamRow, ImageRow, LatentRow
-from glassplate.pipelines.archive.staging import StagedShard
+from glassplate.pipelines.archive.format.snapshots import create_archive, current_snapshot
+from glassplate.pipelines.archive.format.staging import StagedShard
+from glassplate.pipelines.archive.write.commit import commit_run
+from glassplate.pipelines.archive.write.shard import stage_shard
+from glassplate.pipelines.storage.store import Store
 from tests.benchmarks.machine import write_result
 
 SHARD_ROWS = 512

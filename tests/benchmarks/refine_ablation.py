@@ -26,20 +26,20 @@ from torch import Tensor, nn
 
 from glassplate.codecs import Pixels, Target, get_codec
 from glassplate.codecs.base import Codec
-from glassplate.codecs.frechet import Features, frechet_distance
 from glassplate.codecs.hyperprior.weights import find
 from glassplate.codecs.hyperprior.weights import load as load_codec
-from glassplate.codecs.metrics import psnr
-from glassplate.codecs.photo_features import patch_features
+from glassplate.codecs.measures.efficientnet import patch_features
+from glassplate.codecs.measures.frechet import Features, frechet_distance
+from glassplate.codecs.measures.pixels import psnr
+from glassplate.codecs.measures.st_lpips import Original
 from glassplate.codecs.refine.network import ModelConfig, ResidualModel
 from glassplate.codecs.refine.options import RefineOptions
-from glassplate.codecs.refine.perceptual import PerceptualTask
 from glassplate.codecs.refine.refiner import Refiner
 from glassplate.codecs.refine.schedule import Schedule, ShiftedCosine, StraightLine
-from glassplate.codecs.refine.task import DenoisingTask
-from glassplate.codecs.refine.train import RefinerTrainConfig
+from glassplate.codecs.refine.training.perceptual import PerceptualTask
+from glassplate.codecs.refine.training.task import DenoisingTask
+from glassplate.codecs.refine.training.train import RefinerTrainConfig
 from glassplate.codecs.refine.weights import About, save
-from glassplate.codecs.st_lpips import Original
 from glassplate.codecs.training.data import open_crops
 from glassplate.codecs.training.loop import train
 from tests.benchmarks.machine import write_result

@@ -29,7 +29,7 @@ from skimage.metrics import structural_similarity
 from skimage.restoration import denoise_nl_means, denoise_wavelet
 
 from glassplate.codecs import Pixels
-from glassplate.codecs.metrics import psnr
+from glassplate.codecs.measures.pixels import psnr
 from glassplate.codecs.restore.degradations import add_noise, drop_pixels, enlarge, jpeg, shrink
 from glassplate.codecs.restore.options import RestoreOptions
 from glassplate.codecs.restore.restorer import Restorer

@@ -24,12 +24,12 @@ from typing import Any
 
 from PIL import Image
 
-from glassplate.pipelines.archive.snapshots import create_archive
-from glassplate.pipelines.archive.store import Store
-from glassplate.pipelines.config import CompressConfig
-from glassplate.pipelines.encode import encode_shard, set_up_worker
-from glassplate.pipelines.planning import RunPlan, ShardPlan, plan_run
-from glassplate.pipelines.run import compress, encode_run
+from glassplate.pipelines.archive.format.snapshots import create_archive
+from glassplate.pipelines.compress.config import CompressConfig
+from glassplate.pipelines.compress.encode import encode_shard, set_up_worker
+from glassplate.pipelines.compress.planning import RunPlan, ShardPlan, plan_run
+from glassplate.pipelines.compress.run import compress, encode_run
+from glassplate.pipelines.storage.store import Store
 from tests.benchmarks.machine import write_result
 from tests.benchmarks.photographs import write_photographs
 from tests.benchmarks.pipeline_efficiency import LOOP

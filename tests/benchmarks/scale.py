@@ -27,19 +27,21 @@ import fsspec
 from apache_beam.coders import FastPrimitivesCoder
 
 from glassplate.pipelines import open_archive
-from glassplate.pipelines.archive import (
-    StagedShard,
-    Store,
-    commit_run,
-    compact_archive,
+from glassplate.pipelines.archive.format.manifest import Ledger, RunEntry, Snapshot
+from glassplate.pipelines.archive.format.snapshots import (
     create_archive,
     current_snapshot,
+    manifest_numbers,
+    manifest_path,
+    new_run_id,
 )
-from glassplate.pipelines.archive.manifest import Ledger, RunEntry, Snapshot
-from glassplate.pipelines.archive.snapshots import manifest_numbers, manifest_path, new_run_id
-from glassplate.pipelines.config import CompressConfig
-from glassplate.pipelines.planning import plan_run
-from glassplate.pipelines.sources import list_source
+from glassplate.pipelines.archive.format.staging import StagedShard
+from glassplate.pipelines.archive.upkeep.compact import compact_archive
+from glassplate.pipelines.archive.write.commit import commit_run
+from glassplate.pipelines.compress.config import CompressConfig
+from glassplate.pipelines.compress.planning import plan_run
+from glassplate.pipelines.sources.listing import list_source
+from glassplate.pipelines.storage.store import Store
 from tests.benchmarks.machine import write_result
 from tests.benchmarks.point_lookup import CountingFileSystem, drop_from_page_cache, measure
 from tests.benchmarks.synthetic import (

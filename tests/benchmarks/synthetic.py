@@ -19,12 +19,12 @@ from typing import Any
 import pyarrow as pa
 
 from glassplate.codecs import get_codec
-from glassplate.codecs.bitstream import FINGERPRINT_BYTES, Header, Tile, pack
-from glassplate.pipelines.archive import StagedShard, Store
-from glassplate.pipelines.archive.manifest import Ledger, ShardEntry
-from glassplate.pipelines.archive.schema import TABLES
-from glassplate.pipelines.archive.staging import STAGING, mark_staged
-from glassplate.pipelines.archive.writer import write_table
+from glassplate.codecs.container.bitstream import FINGERPRINT_BYTES, Header, Tile, pack
+from glassplate.pipelines.archive.format.manifest import Ledger, ShardEntry
+from glassplate.pipelines.archive.format.schema import TABLES
+from glassplate.pipelines.archive.format.staging import STAGING, StagedShard, mark_staged
+from glassplate.pipelines.archive.write.shard import write_table
+from glassplate.pipelines.storage.store import Store
 
 SPEC = get_codec("original").spec
 LARGE_EVERY = 400

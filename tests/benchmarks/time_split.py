@@ -25,10 +25,13 @@ from PIL import Image
 
 from glassplate.codecs import Pixels, Target, get_codec
 from glassplate.codecs.hyperprior import codec as hyperprior
-from glassplate.codecs.hyperprior import entropy, folded, latents, means, parsing, runtime
-from glassplate.pipelines import encode, records, tiers
-from glassplate.pipelines.config import CompressConfig
-from glassplate.pipelines.planning import plan_run
+from glassplate.codecs.hyperprior import latents, runtime
+from glassplate.codecs.hyperprior.network import folded, means
+from glassplate.codecs.hyperprior.parsing import entropy
+from glassplate.codecs.hyperprior.parsing import integer_net as parsing
+from glassplate.pipelines.compress import encode, records, tiers
+from glassplate.pipelines.compress.config import CompressConfig
+from glassplate.pipelines.compress.planning import plan_run
 from tests.benchmarks.machine import write_result
 from tests.benchmarks.photographs import own_photographs
 

@@ -15,7 +15,7 @@ from typing import Any
 import matplotlib.pyplot as plt
 
 from glassplate.codecs.training.loop import read_metrics
-from glassplate.pipelines.bd_rate import Curve, bd_rate, rising
+from glassplate.pipelines.evaluate.bd_rate import Curve, bd_rate, rising
 from tests.benchmarks.machine import RESULTS, write_result
 
 Records = list[dict[str, Any]]

@@ -22,10 +22,10 @@ from PIL import Image
 
 from glassplate.codecs import Codec, Pixels, Target, get_codec
 from glassplate.codecs.embedding import embedding
-from glassplate.codecs.hyperprior.train import train_hyperprior
-from glassplate.codecs.metrics import psnr
+from glassplate.codecs.hyperprior.training.train import train_hyperprior
+from glassplate.codecs.measures.pixels import psnr
 from glassplate.codecs.training.config import TrainConfig
-from glassplate.pipelines.bd_rate import Curve, bd_rate, rising
+from glassplate.pipelines.evaluate.bd_rate import Curve, bd_rate, rising
 from tests.benchmarks.machine import write_result
 
 QUALITIES = (0, 20, 40, 60, 80, 100)

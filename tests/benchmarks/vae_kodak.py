@@ -16,7 +16,7 @@ import numpy as np
 from PIL import Image
 
 from glassplate.codecs import Pixels, Target
-from glassplate.codecs.metrics import psnr
+from glassplate.codecs.measures.pixels import psnr
 from glassplate.codecs.vae.codec import VaeCodec, VaeConfig
 from tests.benchmarks.machine import write_result
 

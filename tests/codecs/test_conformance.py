@@ -23,7 +23,7 @@ from glassplate.codecs import (
     get_codec,
 )
 from glassplate.codecs.base import colour
-from glassplate.codecs.bitstream import Header, Tile, pack, unpack
+from glassplate.codecs.container.bitstream import Header, Tile, pack, unpack
 from glassplate.codecs.errors import (
     BitstreamError,
     ConfigError,
@@ -31,7 +31,7 @@ from glassplate.codecs.errors import (
     UnknownCodecError,
     UnsupportedImageError,
 )
-from glassplate.codecs.metrics import ms_ssim, psnr
+from glassplate.codecs.measures.pixels import ms_ssim, psnr
 from glassplate.codecs.registry import codec_class
 
 MUTATIONS = 2000

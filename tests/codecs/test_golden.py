@@ -18,7 +18,7 @@ import pytest
 from PIL import Image
 
 from glassplate.codecs import Codec, Pixels, Target, codec_names, get_codec
-from glassplate.codecs.metrics import psnr
+from glassplate.codecs.measures.pixels import psnr
 
 GOLDEN = Path(__file__).parent / "golden"
 EXPECTED = GOLDEN / "expected.json"

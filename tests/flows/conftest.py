@@ -15,9 +15,9 @@ from PIL import Image
 from typer.testing import CliRunner
 
 from glassplate.codecs import Pixels
-from glassplate.flows.cli import app
-from glassplate.pipelines.config import CompressConfig
-from glassplate.pipelines.run import compress
+from glassplate.flows.cli.main import app
+from glassplate.pipelines.compress.config import CompressConfig
+from glassplate.pipelines.compress.run import compress
 
 COMMAND = Path(sys.executable).with_name("glassplate")
 

@@ -15,7 +15,7 @@ import pytest
 import yaml
 
 from glassplate.codecs.errors import GlassplateError, MissingExtraError
-from glassplate.flows.options import compress_config, parse_runner_options
+from glassplate.flows.options.common import compress_config, parse_runner_options
 
 ROOT = Path(__file__).parents[2]
 INFRA = ROOT / "infra"

@@ -9,7 +9,7 @@ from typing import Any
 import odd_inputs
 import pytest
 
-from glassplate.pipelines.config import CompressConfig
+from glassplate.pipelines.compress.config import CompressConfig
 
 ROOT = Path(__file__).parents[2]
 Configure = Callable[..., CompressConfig]

@@ -9,11 +9,11 @@ import pytest
 from PIL import Image
 
 from glassplate.codecs import Pixels, Region, codec_names
-from glassplate.codecs.metrics import psnr
+from glassplate.codecs.measures.pixels import psnr
 from glassplate.pipelines import open_archive
-from glassplate.pipelines.archive import verify_archive
-from glassplate.pipelines.config import CompressConfig
-from glassplate.pipelines.run import compress
+from glassplate.pipelines.archive.upkeep.verify import verify_archive
+from glassplate.pipelines.compress.config import CompressConfig
+from glassplate.pipelines.compress.run import compress
 
 SIZES = {"odd.png": (97, 131), "grey.png": (64, 80), "photo.jpg": (101, 67)}
 LEAST_PSNR = 18

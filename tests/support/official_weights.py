@@ -9,8 +9,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from glassplate.codecs.official import OfficialFile
-from glassplate.codecs.perceptual import Measure
+from glassplate.codecs.measures.official_measures import Measure
+from glassplate.codecs.measures.official_weights import OfficialFile
 
 SPREAD = 0.02
 

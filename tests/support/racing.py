@@ -16,10 +16,10 @@ from typing import Any
 
 import psutil
 
-from glassplate.pipelines.config import CompressConfig
+from glassplate.pipelines.compress.config import CompressConfig
 
 _CONTEXT = multiprocessing.get_context("forkserver")
-_CONTEXT.set_forkserver_preload(["glassplate.pipelines.run", "mischief"])
+_CONTEXT.set_forkserver_preload(["glassplate.pipelines.compress.run", "mischief"])
 
 
 class Racer:
@@ -42,7 +42,7 @@ class Racer:
     def kill_a_worker(self) -> None:
         """kill -9 one of its worker processes."""
         workers = psutil.Process(self.process.pid).children(recursive=True)
-        next(w for w in workers if "glassplate.pipelines.worker" in w.cmdline()).kill()
+        next(w for w in workers if "glassplate.pipelines.jobs.worker" in w.cmdline()).kill()
 
     def wait_for(self, marks: Path, count: int) -> None:
         """Until so many shards are staged; fails if the run ends first."""
@@ -61,7 +61,7 @@ def _compress(config_json: str, connection: Connection, path: str) -> None:
     os.setsid()
     os.environ["PYTHONPATH"] = path  # the server may be older than the test's environment
     from glassplate.codecs.errors import GlassplateError
-    from glassplate.pipelines.run import compress
+    from glassplate.pipelines.compress.run import compress
 
     connection.send("ready")
     try:

@@ -8,9 +8,9 @@ import torch
 from thin_model import THIN
 
 from glassplate.codecs import Pixels
-from glassplate.codecs.hyperprior.calibrate import calibrate
-from glassplate.codecs.hyperprior.model import Hyperprior
-from glassplate.codecs.hyperprior.warm_start import warm_start
+from glassplate.codecs.hyperprior.network.model import Hyperprior
+from glassplate.codecs.hyperprior.training.calibrate import calibrate
+from glassplate.codecs.hyperprior.training.warm_start import warm_start
 from glassplate.codecs.hyperprior.weights import load, save
 from glassplate.codecs.refine import weights as refiner_weights
 from glassplate.codecs.refine.network import ModelConfig, ResidualModel

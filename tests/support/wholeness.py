@@ -8,8 +8,8 @@ from collections.abc import Collection
 from pathlib import Path
 
 from glassplate.pipelines import open_archive
-from glassplate.pipelines.archive.verify import verify_archive
-from glassplate.pipelines.config import CompressConfig
+from glassplate.pipelines.archive.upkeep.verify import verify_archive
+from glassplate.pipelines.compress.config import CompressConfig
 
 
 def check_whole(config: CompressConfig, source: Path, dead: Collection[str] = ()) -> None:

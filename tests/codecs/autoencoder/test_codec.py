@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from glassplate.codecs import Pixels, Region, Target
 from glassplate.codecs.autoencoder.codec import AutoencoderCodec, AutoencoderConfig
 from glassplate.codecs.autoencoder.model import SIZES, Autoencoder, squash
-from glassplate.codecs.bitstream import Tile, pack, unpack
+from glassplate.codecs.container.bitstream import Tile, pack, unpack
 from glassplate.codecs.errors import BitstreamError, WeightsError
 
 shared = settings(

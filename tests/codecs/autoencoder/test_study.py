@@ -12,7 +12,7 @@ from PIL import Image
 
 from glassplate.codecs import Pixels
 from glassplate.codecs.autoencoder import model
-from glassplate.codecs.autoencoder.study import run_study
+from glassplate.codecs.autoencoder.training.study import run_study
 from glassplate.codecs.errors import ConfigError
 from glassplate.codecs.training.config import TrainConfig
 from glassplate.codecs.training.loop import METRICS, read_metrics

@@ -8,10 +8,10 @@ import pytest
 import torch
 
 from glassplate.codecs import Pixels
-from glassplate.codecs.hyperprior.calibrate import calibrate
 from glassplate.codecs.hyperprior.codec import HyperpriorCodec, HyperpriorConfig
-from glassplate.codecs.hyperprior.model import Hyperprior, ModelConfig
-from glassplate.codecs.hyperprior.warm_start import warm_start
+from glassplate.codecs.hyperprior.network.model import Hyperprior, ModelConfig
+from glassplate.codecs.hyperprior.training.calibrate import calibrate
+from glassplate.codecs.hyperprior.training.warm_start import warm_start
 from glassplate.codecs.hyperprior.weights import save
 
 THIN = ModelConfig(

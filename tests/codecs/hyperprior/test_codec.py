@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from glassplate.codecs import Pixels, Region, Target
 from glassplate.codecs.errors import BitstreamError, TargetMissedError, UnsupportedImageError
 from glassplate.codecs.hyperprior.codec import HyperpriorCodec, HyperpriorConfig
-from glassplate.codecs.metrics import psnr
+from glassplate.codecs.measures.pixels import psnr
 
 shared = settings(
     max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from safetensors.torch import load_file, save_file
 
 from glassplate.codecs import Pixels, Target, codec_from_spec
-from glassplate.codecs.bitstream import Tile, pack, unpack
+from glassplate.codecs.container.bitstream import Tile, pack, unpack
 from glassplate.codecs.errors import BitstreamError, WeightsError
 from glassplate.codecs.hyperprior.codec import HyperpriorCodec, HyperpriorConfig
 from glassplate.codecs.hyperprior.weights import find, load

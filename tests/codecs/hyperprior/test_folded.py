@@ -6,15 +6,15 @@ import pytest
 import torch
 
 from glassplate.codecs import Pixels
-from glassplate.codecs.hyperprior.blocks import asinh
-from glassplate.codecs.hyperprior.folded import (
+from glassplate.codecs.hyperprior.network.folded import (
     FoldedAnalysis,
     FoldedHyperAnalysis,
     FoldedSynthesis,
 )
-from glassplate.codecs.hyperprior.means import FoldedMeans
-from glassplate.codecs.hyperprior.model import Hyperprior
-from glassplate.codecs.hyperprior.order import STEPS, gather, step_masks
+from glassplate.codecs.hyperprior.network.means import FoldedMeans
+from glassplate.codecs.hyperprior.network.model import Hyperprior
+from glassplate.codecs.hyperprior.network.order import STEPS, gather, step_masks
+from glassplate.codecs.layers.rate_blocks import asinh
 
 QUALITIES = [0, 333, 1000]
 

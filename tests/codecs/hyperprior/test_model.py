@@ -6,7 +6,7 @@ import pytest
 import torch
 from thin_model import THIN
 
-from glassplate.codecs.hyperprior.model import SIZES, Hyperprior, ModelConfig
+from glassplate.codecs.hyperprior.network.model import SIZES, Hyperprior, ModelConfig
 
 
 @pytest.mark.parametrize("config", [THIN, SIZES["small"]], ids=["thin", "small"])

@@ -9,8 +9,8 @@ import torch
 from thin_refiner import THIN_REFINER
 from torch import Tensor
 
-from glassplate.codecs.refine.gan import Gan
 from glassplate.codecs.refine.network import SIZES, Condition, ModelConfig, ResidualModel
+from glassplate.codecs.refine.training.gan import Gan
 
 
 def condition(quality: float = 0.3, count: int = 2) -> Condition:

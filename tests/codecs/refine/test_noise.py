@@ -6,8 +6,8 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from glassplate.codecs.container.tiles import Rect
 from glassplate.codecs.refine.noise import PictureNoise, noise_of
-from glassplate.codecs.tiles import Rect
 
 NOISE = noise_of(b"a stream", 7)
 WHOLE = NOISE.window(Rect(0, 0, 200, 300), 2)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import torch
 
-from glassplate.codecs.refine.opponent import to_opponent, to_rgb
+from glassplate.codecs.layers.opponent import to_opponent, to_rgb
 
 
 def test_the_way_back_is_exact_and_keeps_energy() -> None:

@@ -15,9 +15,9 @@ from thin_refiner import write_refiner
 from glassplate.codecs import Pixels, Region, Target, get_codec
 from glassplate.codecs.errors import ConfigError, WeightsError
 from glassplate.codecs.hyperprior.codec import HyperpriorCodec
+from glassplate.codecs.layers.windows import Windows
 from glassplate.codecs.refine.options import SAMPLERS, Kind, RefineOptions
 from glassplate.codecs.refine.refiner import Refiner
-from glassplate.codecs.refine.tiled import Windows
 from glassplate.codecs.refine.weights import load
 
 SMALL = partial(Windows, window=96, overlap=32)

@@ -5,10 +5,10 @@ from __future__ import annotations
 import pytest
 
 from glassplate.codecs import Codec, Pixels, Target, get_codec
-from glassplate.codecs.metrics import psnr
+from glassplate.codecs.measures.pixels import psnr
+from glassplate.codecs.measures.st_lpips import Original
 from glassplate.codecs.refine.options import RefineOptions
 from glassplate.codecs.refine.refiner import Refiner
-from glassplate.codecs.st_lpips import Original
 
 
 @pytest.mark.slow

@@ -13,22 +13,22 @@ from thin_refiner import THIN_REFINER
 from torch import Tensor
 
 from glassplate.codecs import Pixels, Target
-from glassplate.codecs.compared import weighted_distances
 from glassplate.codecs.errors import ConfigError, MissingExtraError, StoppedError, WeightsError
 from glassplate.codecs.hyperprior.codec import HyperpriorCodec
-from glassplate.codecs.hyperprior.plain import decode_plain
-from glassplate.codecs.refine.gan import GanTask
+from glassplate.codecs.layers.opponent import to_rgb
+from glassplate.codecs.measures.feature_distance import weighted_distances
+from glassplate.codecs.measures.st_lpips import load_network
 from glassplate.codecs.refine.network import SIZES
-from glassplate.codecs.refine.opponent import to_rgb
+from glassplate.codecs.refine.of_hyperprior import decode_plain
 from glassplate.codecs.refine.options import RefineOptions
-from glassplate.codecs.refine.pairs import reconstruct
-from glassplate.codecs.refine.perceptual import PerceptualTask
 from glassplate.codecs.refine.refiner import Refiner
 from glassplate.codecs.refine.schedule import ShiftedCosine
-from glassplate.codecs.refine.task import DenoisingTask
-from glassplate.codecs.refine.train import RefinerTrainConfig, train_refiner
+from glassplate.codecs.refine.training.gan import GanTask
+from glassplate.codecs.refine.training.pairs import reconstruct
+from glassplate.codecs.refine.training.perceptual import PerceptualTask
+from glassplate.codecs.refine.training.task import DenoisingTask
+from glassplate.codecs.refine.training.train import RefinerTrainConfig, train_refiner
 from glassplate.codecs.refine.weights import load
-from glassplate.codecs.st_lpips import load_network
 from glassplate.codecs.training.adversarial import GUESSING
 from glassplate.codecs.training.callbacks import Callbacks
 

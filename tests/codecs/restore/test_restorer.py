@@ -12,7 +12,7 @@ from thin_restorer import THIN_RESTORER, thin_restorer, write_restorer
 
 from glassplate.codecs import Pixels
 from glassplate.codecs.errors import TooManyPixelsError, WeightsError
-from glassplate.codecs.refine.tiled import Windows
+from glassplate.codecs.layers.windows import Windows
 from glassplate.codecs.restore.degradations import enlarge
 from glassplate.codecs.restore.network import SIZES, RestorationNet
 from glassplate.codecs.restore.options import RestoreOptions

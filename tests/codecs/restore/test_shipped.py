@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from glassplate.codecs import Pixels
-from glassplate.codecs.metrics import psnr
+from glassplate.codecs.measures.pixels import psnr
 from glassplate.codecs.restore.degradations import add_noise, drop_pixels, enlarge, jpeg, shrink
 from glassplate.codecs.restore.options import RestoreOptions
 from glassplate.codecs.restore.restorer import Restorer

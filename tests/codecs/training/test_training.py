@@ -15,10 +15,10 @@ from thin_model import THIN
 from glassplate.codecs import Pixels, Target
 from glassplate.codecs.errors import ConfigError, StoppedError, WeightsError
 from glassplate.codecs.hyperprior.codec import HyperpriorCodec, HyperpriorConfig
-from glassplate.codecs.hyperprior.model import SIZES
-from glassplate.codecs.hyperprior.task import HyperpriorTask
-from glassplate.codecs.hyperprior.train import train_hyperprior
-from glassplate.codecs.metrics import psnr
+from glassplate.codecs.hyperprior.network.model import SIZES
+from glassplate.codecs.hyperprior.training.task import HyperpriorTask
+from glassplate.codecs.hyperprior.training.train import train_hyperprior
+from glassplate.codecs.measures.pixels import psnr
 from glassplate.codecs.training.callbacks import Callbacks
 from glassplate.codecs.training.checkpoint import Checkpoint
 from glassplate.codecs.training.config import TrainConfig

@@ -10,7 +10,7 @@ import torch
 from glassplate.codecs import Pixels
 from glassplate.codecs.vae.codec import VaeCodec, VaeConfig
 from glassplate.codecs.vae.model import ModelConfig, Vae
-from glassplate.codecs.vae.warm_start import warm_start
+from glassplate.codecs.vae.training.warm_start import warm_start
 from glassplate.codecs.vae.weights import save
 
 THIN = ModelConfig(encoder_blocks=2, encoder_hidden=16, decoder_blocks=2, decoder_hidden=16)

@@ -11,9 +11,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from glassplate.codecs import Pixels, Region, Target
-from glassplate.codecs.bitstream import Tile, pack, unpack
+from glassplate.codecs.container.bitstream import Tile, pack, unpack
 from glassplate.codecs.errors import BitstreamError, TargetMissedError
-from glassplate.codecs.metrics import psnr
+from glassplate.codecs.measures.pixels import psnr
 from glassplate.codecs.vae.codec import VaeCodec, VaeConfig
 from glassplate.codecs.vae.latents import LatentType, to_floats
 from glassplate.codecs.vae.model import Vae

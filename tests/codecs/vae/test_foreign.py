@@ -15,10 +15,10 @@ from safetensors.torch import load_file, save_file
 
 from glassplate.codecs import CodecSpec, Pixels, Region, Target, codec_from_spec, get_codec
 from glassplate.codecs.errors import WeightsError
-from glassplate.codecs.metrics import psnr
+from glassplate.codecs.measures.pixels import psnr
 from glassplate.codecs.vae.codec import VaeCodec, VaeConfig
-from glassplate.codecs.vae.foreign import bundle
-from glassplate.codecs.vae.taesd import Taesd
+from glassplate.codecs.vae.foreign.bundle import bundle
+from glassplate.codecs.vae.foreign.taesd import Taesd
 
 diffusers = pytest.importorskip("diffusers")
 

@@ -10,8 +10,8 @@ import torch
 from glassplate.codecs import Pixels
 from glassplate.codecs.errors import WeightsError
 from glassplate.codecs.vae.model import SIZES, ModelConfig, Vae
-from glassplate.codecs.vae.train import normalise
-from glassplate.codecs.vae.warm_start import warm_start
+from glassplate.codecs.vae.training.train import normalise
+from glassplate.codecs.vae.training.warm_start import warm_start
 from glassplate.codecs.vae.weights import load_decoder, load_encoder, load_vae
 
 

@@ -11,11 +11,17 @@ from datetime import UTC, datetime, timedelta
 import numpy as np
 
 from glassplate.codecs import CodecSpec, Pixels, Target
-from glassplate.pipelines.archive import StagedShard, Store, commit_run, current_snapshot
-from glassplate.pipelines.archive.manifest import Ledger, RunEntry, Snapshot
-from glassplate.pipelines.archive.schema import BitstreamRow, ImageRow, LatentRow
-from glassplate.pipelines.archive.snapshots import create_archive, new_run_id
-from glassplate.pipelines.archive.writer import stage_shard
+from glassplate.pipelines.archive.format.manifest import Ledger, RunEntry, Snapshot
+from glassplate.pipelines.archive.format.schema import BitstreamRow, ImageRow, LatentRow
+from glassplate.pipelines.archive.format.snapshots import (
+    create_archive,
+    current_snapshot,
+    new_run_id,
+)
+from glassplate.pipelines.archive.format.staging import StagedShard
+from glassplate.pipelines.archive.write.commit import commit_run
+from glassplate.pipelines.archive.write.shard import stage_shard
+from glassplate.pipelines.storage.store import Store
 from tests.fakes import FakeCodec
 
 CODEC = FakeCodec(FakeCodec.Config())

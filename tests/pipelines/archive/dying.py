@@ -8,8 +8,10 @@ from contextlib import AbstractContextManager
 from datetime import UTC, datetime
 from typing import IO
 
-from glassplate.pipelines.archive import Store, commit_run, compact_archive, current_snapshot
-from glassplate.pipelines.archive.snapshots import new_run_id
+from glassplate.pipelines.archive.format.snapshots import current_snapshot, new_run_id
+from glassplate.pipelines.archive.upkeep.compact import compact_archive
+from glassplate.pipelines.archive.write.commit import commit_run
+from glassplate.pipelines.storage.store import Store
 from tests.pipelines.archive.building import CODEC, encoded, run_entry, stage
 
 

@@ -15,10 +15,10 @@ import odd_inputs
 import pytest
 
 from glassplate.pipelines import open_archive
-from glassplate.pipelines.archive import verify_archive
-from glassplate.pipelines.archive.schema import SCHEMA_VERSION
-from glassplate.pipelines.config import CompressConfig
-from glassplate.pipelines.run import compress
+from glassplate.pipelines.archive.format.schema import SCHEMA_VERSION
+from glassplate.pipelines.archive.upkeep.verify import verify_archive
+from glassplate.pipelines.compress.config import CompressConfig
+from glassplate.pipelines.compress.run import compress
 
 GOLDEN = Path(__file__).parent / "golden"
 VERSIONS = sorted(GOLDEN.iterdir())

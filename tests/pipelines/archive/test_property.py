@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from glassplate.pipelines import open_archive
-from glassplate.pipelines.archive import Store
+from glassplate.pipelines.storage.store import Store
 from tests.pipelines.archive.building import Rows, commit, encoded, failed, pixels
 
 NAMES = st.sampled_from(["a.png", "b c.png", "d/é.png", "100%.png", "new\nline.png", "e/f/g.png"])

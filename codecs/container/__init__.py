@@ -1,0 +1,1 @@
+"""The bitstream container, and what tiled codecs put into it."""

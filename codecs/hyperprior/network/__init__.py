@@ -1,0 +1,1 @@
+"""The transforms of the hyperprior codec, and the nets that predict its latent."""

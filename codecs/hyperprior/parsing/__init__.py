@@ -1,0 +1,1 @@
+"""Symbols to bytes and back by integers alone, the same on every device."""

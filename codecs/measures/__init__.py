@@ -1,0 +1,1 @@
+"""How close, how alike, how natural: PSNR to FID."""

@@ -1,0 +1,1 @@
+"""Low-rank approximation, complete with its entropy coding."""

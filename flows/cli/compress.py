@@ -1,0 +1,314 @@
+"""`glassplate compress` and `glassplate plan`."""
+
+from __future__ import annotations
+
+import logging
+import os
+import time
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from glassplate.codecs.errors import GlassplateError
+from glassplate.flows.options.common import (
+    ArchiveArgument,
+    DeviceOption,
+    JsonOption,
+    NoProgress,
+    SourceArgument,
+    compress_config,
+    output_of,
+    parse_codec_options,
+    parse_runner_options,
+)
+from glassplate.flows.terminal.exit_codes import ExitCode
+from glassplate.flows.terminal.live import live_progress
+from glassplate.flows.terminal.output import Output, human_bytes, human_seconds, ratio
+
+if TYPE_CHECKING:
+    from glassplate.pipelines.archive.format.manifest import Ledger
+    from glassplate.pipelines.compress.config import CompressConfig
+
+CodecOption = Annotated[
+    str, typer.Option("--codec", help="A name that `glassplate codecs` lists.", metavar="NAME")
+]
+CodecOptions = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--codec-option",
+        metavar="NAME=VALUE",
+        help="An option of the codec; can be given more than once.",
+        show_default=False,
+    ),
+]
+Weights = Annotated[
+    str | None,
+    typer.Option(
+        "--weights",
+        metavar="PATH",
+        help="Of the codec: a file or folder; for vae also a diffusers model or its hub id.",
+        show_default=False,
+    ),
+]
+Quality = Annotated[
+    float | None,
+    typer.Option("--quality", help="0 (smallest) to 100 (best), on the codec's own scale."),
+]
+TargetPsnr = Annotated[
+    float | None, typer.Option("--target-psnr", help="At least this many dB for every picture.")
+]
+TargetMsSsim = Annotated[
+    float | None,
+    typer.Option("--target-ms-ssim", help="At least this MS-SSIM, 0 to 1, for every picture."),
+]
+MaxBpp = Annotated[
+    float | None, typer.Option("--max-bpp", help="At most this many bits per pixel.")
+]
+Workers = Annotated[
+    int,
+    typer.Option(
+        "--workers",
+        help="Worker processes; on a cluster, how many of them share the cores of a machine.",
+    ),
+]
+RunnerName = Annotated[
+    str, typer.Option("--runner", metavar="NAME", help="A name that `glassplate runners` lists.")
+]
+RunnerOptions = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--runner-option",
+        metavar="NAME=VALUE",
+        help="An option of the runner; can be given more than once.",
+        show_default=False,
+    ),
+]
+RetryFailed = Annotated[
+    bool, typer.Option("--retry-failed", help="Try inputs again that failed in an earlier run.")
+]
+MaxFailures = Annotated[
+    str | None,
+    typer.Option(
+        "--max-failures",
+        metavar="SHARE",
+        help="Commit nothing if more than this share of the new inputs fails: 1%, 0.01."
+        " Default: 25%, and more than 10.",
+    ),
+]
+MaxPixels = Annotated[
+    int, typer.Option("--max-pixels", help="Larger pictures fail: a guard against bombs.")
+]
+VerifyShare = Annotated[
+    str,
+    typer.Option(
+        "--verify",
+        metavar="SHARE",
+        help="Share of the pictures that are decoded again and measured before the commit.",
+    ),
+]
+Plugins = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--plugin",
+        metavar="MODULE",
+        help="Import this module first; it registers codecs of its own. Can be repeated.",
+        show_default=False,
+    ),
+]
+Latents = Annotated[
+    bool, typer.Option("--latents/--no-latents", help="Store embeddings and latents, too.")
+]
+DryRun = Annotated[
+    bool, typer.Option("--dry-run", help="Plan only: counts, bytes, expected size and time.")
+]
+AsFlow = Annotated[bool, typer.Option("--flow", help="Run as the Prefect flow `compress-archive`.")]
+
+
+def compress(
+    context: typer.Context,
+    source: SourceArgument,
+    archive: ArchiveArgument,
+    codec: CodecOption = "hyperprior",
+    codec_option: CodecOptions = None,
+    weights: Weights = None,
+    quality: Quality = None,
+    target_psnr: TargetPsnr = None,
+    target_ms_ssim: TargetMsSsim = None,
+    max_bpp: MaxBpp = None,
+    workers: Workers = 1,
+    runner: RunnerName = "local",
+    runner_option: RunnerOptions = None,
+    device: DeviceOption = "auto",
+    retry_failed: RetryFailed = False,
+    max_failures: MaxFailures = None,
+    max_pixels: MaxPixels = 200_000_000,
+    verify: VerifyShare = "100%",
+    latents: Latents = True,
+    plugin: Plugins = None,
+    dry_run: DryRun = False,
+    flow: AsFlow = False,
+    no_progress: NoProgress = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Compress what is new or changed in SOURCE into ARCHIVE, and commit it as one snapshot.
+
+    Every picture is decoded again and measured before the commit; an interrupted run is
+    continued by the next one.
+
+    Examples:
+
+        glassplate compress photos/ archive/ --workers 8
+
+        glassplate compress 's3://bucket/scans/*.tif' archive/ --codec avif --target-psnr 38
+
+        glassplate compress photos/ archive/ --codec svd --quality 15 --codec-option tile_size=0
+
+        glassplate compress s3://in s3://out --runner dask --runner-option address=tcp://host:8786
+    """
+    config = compress_config(
+        source=source,
+        archive=archive,
+        codec=codec,
+        codec_options=parse_codec_options(codec_option or []),
+        weights=weights,
+        quality=quality,
+        target_psnr=target_psnr,
+        target_ms_ssim=target_ms_ssim,
+        max_bpp=max_bpp,
+        workers=workers,
+        runner=runner,
+        runner_options=parse_runner_options(runner_option or []),
+        device=device,
+        retry_failed=retry_failed,
+        max_failures=max_failures,
+        max_pixels=max_pixels,
+        verify_fraction=verify,
+        latents=latents,
+        plugins=plugin or [],
+    )
+    output = output_of(context)
+    if dry_run:
+        _show_plan(output, config)
+    elif flow:
+        _compress_as_flow(output, config)
+    else:
+        _compress_here(output, config, shown=not (no_progress or output.as_json))
+
+
+def plan(
+    context: typer.Context,
+    source: SourceArgument,
+    archive: ArchiveArgument,
+    codec: CodecOption = "hyperprior",
+    codec_option: CodecOptions = None,
+    weights: Weights = None,
+    quality: Quality = None,
+    target_psnr: TargetPsnr = None,
+    target_ms_ssim: TargetMsSsim = None,
+    max_bpp: MaxBpp = None,
+    workers: Workers = 1,
+    device: DeviceOption = "auto",
+    retry_failed: RetryFailed = False,
+    max_pixels: MaxPixels = 200_000_000,
+    plugin: Plugins = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Say what `compress` would do, and write nothing: counts, bytes, expected size and time.
+
+    Size and time come from compressing a small sample for real.
+
+    Example:
+
+        glassplate plan photos/ archive/ --codec avif --target-psnr 38
+    """
+    config = compress_config(
+        source=source,
+        archive=archive,
+        codec=codec,
+        codec_options=parse_codec_options(codec_option or []),
+        weights=weights,
+        quality=quality,
+        target_psnr=target_psnr,
+        target_ms_ssim=target_ms_ssim,
+        max_bpp=max_bpp,
+        workers=workers,
+        device=device,
+        retry_failed=retry_failed,
+        max_pixels=max_pixels,
+        plugins=plugin or [],
+    )
+    _show_plan(output_of(context), config)
+
+
+def _compress_here(output: Output, config: CompressConfig, *, shown: bool) -> None:
+    from glassplate.pipelines.compress.run import compress as run
+
+    with live_progress(output.stderr, shown=shown) as progress:
+        result = run(config, progress)
+    _finish(output, config, result.ledger, result.seconds)
+
+
+def _compress_as_flow(output: Output, config: CompressConfig) -> None:
+    os.environ.setdefault("PREFECT_SERVER_ANALYTICS_ENABLED", "false")
+    from glassplate.flows.scheduled.compress import compress_archive, flow_parameters
+
+    for runs in ("prefect.flow_runs", "prefect.task_runs"):
+        logging.getLogger(runs).addFilter(_without_traceback)
+    started = time.monotonic()
+    ledger = compress_archive(**flow_parameters(config))
+    _finish(output, config, ledger, time.monotonic() - started)
+
+
+def _without_traceback(record: logging.LogRecord) -> bool:
+    """Typed errors say what is wrong; Prefect would add the whole stack, twice."""
+    if record.exc_info and isinstance(record.exc_info[1], GlassplateError):
+        record.exc_info = None
+    return True
+
+
+def _finish(output: Output, config: CompressConfig, ledger: Ledger, seconds: float) -> None:
+    """Print what the run did; exit 3 if inputs failed in it."""
+    if output.as_json:
+        output.record({**ledger.model_dump(), "seconds": round(seconds, 3)})
+    else:
+        output.ledger(ledger)
+    if ledger.unchanged == ledger.inputs:
+        output.message(f"nothing to do: {config.archive} is up to date")
+    else:
+        output.message(f"committed to {config.archive} in {human_seconds(seconds)}")
+    if ledger.failed:
+        output.message(
+            f"{ledger.failed} inputs failed; see: "
+            f"glassplate query {config.archive} --where \"status = 'failed'\""
+        )
+        raise typer.Exit(ExitCode.SOME_FAILED)
+
+
+def _show_plan(output: Output, config: CompressConfig) -> None:
+    from glassplate.pipelines.compress.estimate import estimate
+    from glassplate.pipelines.compress.planning import plan_run
+
+    plan = plan_run(config)
+    expected = estimate(plan)
+    counts = {
+        "inputs": plan.inputs,
+        "unchanged": plan.unchanged,
+        "new_inputs": plan.new_inputs,
+        "shards": len(plan.shards),
+    }
+    if output.as_json:
+        output.record({**counts, **asdict(expected), "inputs": plan.inputs})
+        return
+    statuses = ", ".join(f"{count} {status}" for status, count in expected.statuses.items())
+    output.facts(
+        {
+            **counts,
+            "source": human_bytes(expected.source_bytes),
+            "expected_size": human_bytes(expected.stored_bytes),
+            "expected_ratio": ratio(expected.source_bytes, expected.stored_bytes),
+            "expected_time": human_seconds(expected.seconds),
+            "expected_psnr": None if expected.psnr is None else f"{expected.psnr:.1f} dB",
+            "from_a_sample_of": f"{expected.sampled} ({statuses})" if statuses else 0,
+        }
+    )

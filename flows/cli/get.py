@@ -1,0 +1,225 @@
+"""The commands that give pictures back, and prove that they can: get, extract, verify."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from glassplate.codecs.errors import ConfigError, GlassplateError
+from glassplate.flows.cli.refined_picture import refined, report_refined
+from glassplate.flows.options.common import (
+    ArchiveArgument,
+    DeviceOption,
+    JsonOption,
+    NoProgress,
+    WhereOption,
+    output_of,
+    parse_device,
+    parse_duration,
+    parse_region,
+    parse_subset,
+)
+from glassplate.flows.options.refinement import (
+    RefineOption,
+    RefinerWeightsOption,
+    SamplerOption,
+    SeedOption,
+    StepsOption,
+    StrengthOption,
+    refine_options,
+)
+from glassplate.flows.terminal.exit_codes import ExitCode
+from glassplate.flows.terminal.live import live_count
+from glassplate.flows.terminal.output import Output, human_bytes, one_line
+
+if TYPE_CHECKING:
+    from glassplate.pipelines.archive.upkeep.verify import Damage
+
+KeyArgument = Annotated[
+    str,
+    typer.Argument(
+        metavar="ID_OR_URI",
+        help="Image id, at least 8 digits of it, source URL, or name below the source.",
+        show_default=False,
+    ),
+]
+
+
+def get(
+    context: typer.Context,
+    archive: ArchiveArgument,
+    key: KeyArgument,
+    output_file: Annotated[
+        Path, typer.Option("-o", "--output", metavar="FILE", help="Format by its suffix.")
+    ],
+    region: Annotated[
+        str | None,
+        typer.Option("--region", metavar="X,Y,W,H", help="Only this part, in upright pixels."),
+    ] = None,
+    original: Annotated[
+        bool,
+        typer.Option("--original", help="The source file byte for byte (bit-exact tiers only)."),
+    ] = False,
+    refine: RefineOption = "none",
+    sampler: SamplerOption = None,
+    steps: StepsOption = None,
+    strength: StrengthOption = 1.0,
+    seed: SeedOption = 0,
+    refiner_weights: RefinerWeightsOption = None,
+    detail_map: Annotated[
+        Path | None,
+        typer.Option(
+            "--detail-map",
+            metavar="FILE",
+            help="Where and how much was invented: a PNG.",
+            show_default=False,
+        ),
+    ] = None,
+    device: DeviceOption = "auto",
+    no_progress: NoProgress = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Give one picture back: decoded and upright, or as the very file it was.
+
+    A bit-exact picture comes back as its source file if FILE has that format's suffix. With
+    --refine a model puts likely detail into it that was never there; the file's XMP says so.
+
+    Examples:
+
+        glassplate get archive/ holiday/beach.jpg -o beach.png
+
+        glassplate get archive/ 2c26b46b68ff -o corner.png --region 0,0,512,512
+
+        glassplate get archive/ scan-16bit.tif -o scan.tif --original
+
+        glassplate get archive/ beach.jpg -o beach.png --refine flow --detail-map invented.png
+    """
+    from glassplate.pipelines import open_archive
+    from glassplate.pipelines.archive.deliver.file import deliver
+
+    rectangle = parse_region(region)
+    if original and rectangle:
+        raise ConfigError("a file has no region", "Leave out --region.", "--original")
+    options = refine_options(refine, sampler, steps, strength, seed, refiner_weights)
+    if options is None and detail_map:
+        raise ConfigError("nothing is refined", "Say --refine flow.", "--detail-map")
+    if options and original:
+        raise ConfigError("a file is not refined", "Leave out --refine.", "--original")
+    opened = open_archive(archive, device=parse_device(device))
+    if options:
+        output, shown = output_of(context), not (no_progress or as_json)
+        picture = refined(output, opened, key, output_file, rectangle, options, shown=shown)
+        if detail_map:
+            picture.save_detail_map(detail_map)
+        report_refined(output, output_file, picture)
+        return
+    if original:
+        data, _ = opened.original(key)
+        output_file.write_bytes(data)
+    else:
+        output_file = deliver(opened, key, output_file, rectangle)
+    _wrote(output_of(context), [output_file])
+
+
+def extract(
+    context: typer.Context,
+    archive: ArchiveArgument,
+    directory: Annotated[
+        Path, typer.Argument(metavar="DIR", help="Where to write.", show_default=False)
+    ],
+    where: WhereOption = None,
+    format: Annotated[  # noqa: A002 (the name that users expect)
+        str | None,
+        typer.Option("--format", help="Write all as png, tiff, jpg, ...", show_default=False),
+    ] = None,
+    device: DeviceOption = "auto",
+    as_json: JsonOption = False,
+) -> None:
+    """Write many pictures into a directory, under the names they had.
+
+    Bit-exact pictures come back as the files they were, the others as PNG. No file is replaced,
+    and none is written outside of the directory.
+
+    Examples:
+
+        glassplate extract archive/ out/
+
+        glassplate extract archive/ out/ --where "name like 'holiday/%'"
+    """
+    from glassplate.pipelines import open_archive
+    from glassplate.pipelines.archive.deliver.folder import extract as extract_pictures
+
+    output = output_of(context)
+    opened = open_archive(archive, device=parse_device(device))
+    result = extract_pictures(opened, where, directory, format)
+    _wrote(output, result.written)
+    for name, error in result.errors:
+        known = error if isinstance(error, GlassplateError) else None
+        output.failure(known.code if known else "os-error", f"{name}: {error}", known)
+    if result.errors:
+        raise typer.Exit(ExitCode.SOME_FAILED)
+
+
+def verify(
+    context: typer.Context,
+    archive: ArchiveArgument,
+    subset: Annotated[
+        str, typer.Option("--subset", metavar="SHARE", help="Check a part, another every day: 5%.")
+    ] = "100%",
+    max_duration: Annotated[
+        str | None,
+        typer.Option("--max-duration", metavar="TIME", help="Stop after 90s, 10m, 2h."),
+    ] = None,
+    decode: Annotated[bool, typer.Option("--decode", help="Decode every picture, too.")] = False,
+    no_progress: NoProgress = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Read the archive again, compare it with its checksums, and name every picture that is hit.
+
+    Examples:
+
+        glassplate verify archive/
+
+        glassplate verify archive/ --subset 5%
+
+        glassplate verify archive/ --max-duration 10m --decode
+    """
+    from glassplate.flows.scheduled.fixity import check, record_of
+    from glassplate.pipelines import open_archive
+
+    share, seconds = parse_subset(subset), parse_duration(max_duration)
+    output, opened = output_of(context), open_archive(archive)
+    shown = not (no_progress or output.as_json)
+    with live_count(output.stderr, "verifying shards", shown=shown) as show:
+        progress = (lambda done, total: show(done, total, "")) if show else None
+        report = check(opened, share, seconds, decode=decode, progress=progress)
+    if output.as_json:
+        output.record(record_of(opened, report))
+    else:
+        for damage in report.damages:
+            _show_damage(output, damage)
+        output.message(
+            f"{report.files} files, {human_bytes(report.bytes)}, "
+            f"{report.shards} of {report.shards_total} shards: "
+            + ("sound" if report.ok else f"{len(report.damages)} damages")
+        )
+    if not report.ok:
+        raise typer.Exit(ExitCode.DAMAGED)
+
+
+def _show_damage(output: Output, damage: Damage) -> None:
+    output.stdout.print(one_line(f"{damage.path}: {damage.cause}"), markup=False)
+    for name in sorted(damage.names or damage.image_ids):
+        output.stdout.print(f"    {one_line(name)}", markup=False)
+
+
+def _wrote(output: Output, files: list[Path]) -> None:
+    """Say which files were written."""
+    for file in files:
+        size = file.stat().st_size
+        if output.as_json:
+            output.record({"file": str(file), "bytes": size})
+        else:
+            output.message(f"wrote {one_line(str(file))} ({human_bytes(size)})")

@@ -1,0 +1,133 @@
+"""`glassplate codecs`, `glassplate runners`, `glassplate report`, `glassplate demo`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from glassplate.flows.options.common import JsonOption, output_of
+from glassplate.flows.terminal.output import one_line
+
+
+def codecs(context: typer.Context, as_json: JsonOption = False) -> None:
+    """List the codecs: options and defaults, trained parameters, what they do at their defaults.
+
+    Ratio (of raw RGB to bitstream) and PSNR are those of the five photographs of scikit-image.
+
+    Example:
+
+        glassplate codecs
+    """
+    from glassplate.codecs.registry import codec_class, codec_names, measured
+
+    output = output_of(context)
+    rows = []
+    for name in codec_names():
+        cls = codec_class(name)
+        defaults = {
+            key: field.get_default(call_default_factory=True)
+            for key, field in cls.Config.model_fields.items()
+        }
+        options = " ".join(f"{key}={value}" for key, value in defaults.items())
+        rows.append(
+            {
+                "codec": name,
+                "summary": cls.summary,
+                "options": defaults if output.as_json else options,
+                "source": cls.source,
+                **measured(name),
+            }
+        )
+    columns = ("codec", "summary", "parameters", "ratio", "psnr", "options", "source")
+    output.records(rows, columns)
+
+
+def runners(context: typer.Context, as_json: JsonOption = False) -> None:
+    """List where `compress` can run, with the options of each runner.
+
+    Example:
+
+        glassplate runners
+    """
+    from glassplate.pipelines.jobs.runners import RUNNERS
+
+    rows = []
+    for name, runner in RUNNERS.items():
+        rows.append({"runner": name, "option": None, "default": None, "what": runner.summary})
+        for key, field in runner.model_fields.items():
+            default = "needed" if field.is_required() else field.default
+            if field.description:
+                rows.append(
+                    {"runner": name, "option": key, "default": default, "what": field.description}
+                )
+    output_of(context).records(rows, ("runner", "option", "default", "what"))
+
+
+def report(
+    context: typer.Context,
+    subject: Annotated[
+        str,
+        typer.Argument(metavar="ARCHIVE|IMAGE", help="An archive, or one picture file."),
+    ],
+    output_file: Annotated[
+        Path, typer.Option("-o", "--output", metavar="FILE", help="The HTML page.")
+    ],
+    rank: Annotated[
+        list[int] | None,
+        typer.Option("--rank", help="Show this rank; can be given more than once (IMAGE only)."),
+    ] = None,
+    figures: Annotated[
+        Path | None,
+        typer.Option("--figures", metavar="DIR", help="Write the figures as PNG files, too."),
+    ] = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Write a self-contained HTML report on an archive, or on one picture's SVD.
+
+    For an archive: ledger, runs, ratio, quality, failures, worst pictures first. For a picture:
+    singular values, compression factor and energy by rank, approximation beside the error.
+
+    Examples:
+
+        glassplate report archive/ -o report.html
+
+        glassplate report photo.png -o svd.html --rank 100 --rank 50 --rank 10
+    """
+    from glassplate.flows.reports.page import write_archive_report, write_image_report
+
+    if Path(subject).is_file():
+        written = write_image_report(subject, output_file, ranks=rank, figures=figures)
+    else:
+        written = write_archive_report(subject, output_file, figures=figures)
+    output = output_of(context)
+    for file in written:
+        if output.as_json:
+            output.record({"file": str(file)})
+        else:
+            output.message(f"wrote {one_line(str(file))}")
+
+
+def demo(
+    context: typer.Context,
+    directory: Annotated[Path, typer.Argument(metavar="DIR", show_default=False)],
+    as_json: JsonOption = False,
+) -> None:
+    """Write a small collection to try things on: photographs, odd formats, and a few bad files.
+
+    Needs scikit-image (extra `demo`), whose pictures these are.
+
+    Example:
+
+        glassplate demo photos/
+    """
+    from glassplate.flows.sample import write_sample
+
+    output = output_of(context)
+    files = write_sample(directory)
+    if output.as_json:
+        for file in files:
+            output.record({"file": str(file)})
+    else:
+        output.message(f"wrote {len(files)} files to {one_line(str(directory))}")

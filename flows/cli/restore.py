@@ -1,0 +1,114 @@
+"""`glassplate restore`: one picture with noise taken out, or enlarged."""
+
+from __future__ import annotations
+
+from pathlib import Path, PurePosixPath
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from glassplate.codecs.errors import ConfigError
+from glassplate.flows.options.common import (
+    DeviceOption,
+    JsonOption,
+    NoProgress,
+    output_of,
+    parse_device,
+)
+from glassplate.flows.options.restoration import (
+    DenoiseOption,
+    RestorerWeightsOption,
+    UpscaleOption,
+    restore_options,
+)
+from glassplate.flows.terminal.live import live_count
+from glassplate.flows.terminal.output import human_bytes, one_line
+
+if TYPE_CHECKING:
+    from glassplate.codecs.restore.options import RestoreOptions
+
+
+def restore(
+    context: typer.Context,
+    source: Annotated[
+        str,
+        typer.Argument(
+            metavar="ARCHIVE|FILE",
+            help="An archive, then say which picture; or a picture's own path or URL.",
+            show_default=False,
+        ),
+    ],
+    key: Annotated[
+        str | None,
+        typer.Argument(metavar="[ID_OR_URI]", help="As for `get`.", show_default=False),
+    ] = None,
+    output_file: Annotated[
+        Path | None,
+        typer.Option(
+            "-o",
+            "--output",
+            metavar="FILE",
+            help="Format by its suffix. Default: NAME-denoised.png, NAME-2x.png or NAME-4x.png.",
+            show_default=False,
+        ),
+    ] = None,
+    denoise: DenoiseOption = False,
+    upscale: UpscaleOption = None,
+    restorer_weights: RestorerWeightsOption = None,
+    device: DeviceOption = "auto",
+    no_progress: NoProgress = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Take noise out of a picture, or enlarge it, by a small trained network.
+
+    What the network puts in is likely, not known, and the file's XMP says so.
+
+    Examples:
+
+        glassplate restore archive/ holiday/beach.jpg --denoise -o beach.png
+
+        glassplate restore scan.jpg --upscale 2
+    """
+    from glassplate.codecs.restore.restorer import Restorer
+    from glassplate.pipelines import open_archive
+    from glassplate.pipelines.archive.deliver.file import check_labelled, save
+    from glassplate.pipelines.archive.deliver.restored_file import restore_file
+
+    options = restore_options(denoise, upscale, restorer_weights)
+    if options is None:
+        raise ConfigError("say what to do", "--denoise, or --upscale 2.", "--denoise / --upscale")
+    where = parse_device(device)
+    archive = open_archive(source, device=where) if key else None
+    name = archive.find(key).name if archive and key else source
+    path = output_file or _free_path(name, options)
+    check_labelled(path)  # before the work, not after it
+    output = output_of(context)
+    shown = not (no_progress or as_json)
+    with live_count(output.stderr, "restoring windows", shown=shown) as show:
+
+        def progress(done: int, total: int) -> None:
+            if show:
+                show(done, total, "")
+
+        if archive and key:
+            picture = archive.restore(key, options, progress=progress)
+        else:
+            picture = restore_file(source, Restorer(options, where), progress)
+    save(picture.image, path)
+    size = path.stat().st_size
+    if output.as_json:
+        record = {"file": str(path), "bytes": size, "source": name}
+        output.record({**record, "size": list(picture.image.size), **picture.facts})
+    else:
+        width, height = picture.image.size
+        shape = f"{width} x {height}, {human_bytes(size)}"
+        output.message(f"wrote {one_line(str(path))} ({shape}), labelled in its XMP")
+
+
+def _free_path(name: str, options: RestoreOptions) -> Path:
+    """In the current folder. Raises ConfigError if there is such a file already."""
+    what = f"{options.scale}x" if options.scale else "denoised"
+    path = Path(f"{PurePosixPath(name).stem}-{what}.png")
+    if path.exists():
+        raise ConfigError("is there already", "Name the output with -o.", str(path))
+    return path

@@ -1,0 +1,98 @@
+"""What the page on an archive shows, gathered by a few queries over its catalogue."""
+
+from __future__ import annotations
+
+import logging
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from glassplate.codecs.errors import GlassplateError
+from glassplate.flows.reports.figures import Figure, histogram
+from glassplate.flows.reports.pictures import data_url
+from glassplate.flows.terminal.output import ledger_table
+from glassplate.pipelines import Archive
+from glassplate.pipelines.archive.format.manifest import RunEntry
+from glassplate.pipelines.errors import ManifestError
+
+logger = logging.getLogger(__name__)
+
+RUNS_SHOWN = 30
+FAILURES_SHOWN = 200
+WORST_SHOWN = 12
+THUMBNAIL_SIDE = 360
+_COLUMNS = ["status", "reason", "bpp", "psnr", "source_bytes"]
+
+
+def archive_page(archive: Archive) -> dict[str, Any]:
+    """Everything that the template shows of the newest row of every source."""
+    catalogue = archive.where(columns=_COLUMNS)
+    runs = _runs(archive)
+    total = archive.stats()
+    return {
+        "title": archive.store.url,
+        "snapshot": archive.manifest,
+        "total": total,
+        "codecs": total["codecs"],
+        "ledger": ledger_table(archive.manifest.run.ledger),
+        "runs": [(run, ledger_table(run.ledger)[1][0]) for run in runs],
+        "reasons": _reasons(catalogue),
+        "failures": archive.where("status = 'failed'", limit=FAILURES_SHOWN).to_pylist(),
+        "worst": _worst(archive),
+        "figures": _figures(catalogue),
+    }
+
+
+def _runs(archive: Archive) -> list[RunEntry]:
+    """The newest runs first; a damaged manifest is the verification's business."""
+    runs = []
+    for number in reversed(archive.snapshots()[-RUNS_SHOWN:]):
+        try:
+            runs.append(archive.snapshot(number).manifest.run)
+        except ManifestError as error:
+            logger.warning("left out of the report: %s", error)
+    return runs
+
+
+def _reasons(catalogue: pa.Table) -> list[dict[str, Any]]:
+    """Why inputs were kept or skipped: pictures and source bytes for each reason."""
+    chosen = catalogue.filter(pc.is_in(catalogue["status"], pa.array(["kept", "skipped"])))
+    grouped = chosen.group_by(["status", "reason"]).aggregate(
+        [("status", "count"), ("source_bytes", "sum")]
+    )
+    rows: list[dict[str, Any]] = grouped.to_pylist()
+    return sorted(rows, key=lambda row: (row["status"], -row["status_count"]))
+
+
+def _worst(archive: Archive) -> list[dict[str, Any]]:
+    """The lossy pictures of lowest PSNR, decoded from the archive."""
+    rows: list[dict[str, Any]] = archive.where(
+        "status = 'encoded' AND isfinite(psnr)", order="psnr", limit=WORST_SHOWN
+    ).to_pylist()
+    for row in rows:
+        try:
+            row["picture"] = data_url(archive.get(row["image_id"]), THUMBNAIL_SIDE)
+        except GlassplateError as error:
+            row["picture"], row["trouble"] = None, str(error)
+    return rows
+
+
+def _figures(catalogue: pa.Table) -> list[Figure]:
+    encoded = catalogue.filter(pc.equal(catalogue["status"], "encoded"))
+    if not encoded.num_rows:
+        return []
+    return [
+        histogram(
+            "bpp",
+            "Bits per pixel of the encoded pictures, container included.",
+            encoded["bpp"].to_numpy(),
+            "bits per pixel",
+        ),
+        histogram(
+            "psnr",
+            "PSNR of the encoded pictures, measured on the decoded ones before the commit.",
+            encoded["psnr"].to_numpy(),
+            "PSNR in dB",
+        ),
+    ]

@@ -1,0 +1,168 @@
+"""What commands print: records on stdout, everything else on stderr.
+
+With `--json` stdout carries JSON lines and nothing else, and an error is one JSON object on
+stderr, so that a script never has to parse prose.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, is_dataclass
+from datetime import date, datetime
+from typing import TYPE_CHECKING, Any
+
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from glassplate.codecs.errors import GlassplateError
+
+if TYPE_CHECKING:
+    from glassplate.pipelines.archive.format.manifest import Ledger
+
+_ABSENT = "–"
+_NUMERIC = (int, float)
+_FILE_WIDTH = 10_000
+
+
+class Output:
+    """Where one command's results, messages and errors go."""
+
+    def __init__(self, *, as_json: bool = False) -> None:
+        self.as_json = as_json
+        self.stdout = Console(highlight=False, soft_wrap=True)
+        self.stderr = Console(stderr=True, highlight=False, soft_wrap=True)
+
+    def message(self, text: str) -> None:
+        """One line for people; left out with --json."""
+        if not self.as_json:
+            self.stderr.print(text, markup=False)
+
+    def record(self, record: Mapping[str, Any]) -> None:
+        """One JSON line. Infinite and undefined numbers become null."""
+        self.stdout.file.write(json.dumps(plain(record), ensure_ascii=False) + "\n")
+
+    def records(self, records: Sequence[Mapping[str, Any]], columns: Sequence[str]) -> None:
+        """Rows: all fields as JSON lines, or the chosen columns as a table."""
+        if self.as_json:
+            for record in records:
+                self.record(record)
+        else:
+            self.table(columns, ([record.get(name) for name in columns] for record in records))
+
+    def facts(self, facts: Mapping[str, Any]) -> None:
+        """One thing's properties: a JSON object, or lines of name and value."""
+        if self.as_json:
+            self.record(facts)
+            return
+        grid = Table.grid(padding=(0, 2))
+        for name, value in facts.items():
+            grid.add_row(name.replace("_", " "), show(value))
+        self.stdout.print(grid)
+
+    def table(self, columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
+        """A table for people: numbers to the right; cut to a terminal's width, whole in a file."""
+        rows = [list(row) for row in rows]
+        table = Table(box=None, pad_edge=False, header_style="bold")
+        for position, name in enumerate(columns):
+            cells = [row[position] for row in rows if row[position] is not None]
+            right = bool(cells) and all(isinstance(cell, _NUMERIC) for cell in cells)
+            table.add_column(
+                name.replace("_", " "), justify="right" if right else "left", no_wrap=True
+            )
+        for row in rows:
+            table.add_row(*(show(cell) for cell in row))
+        if not self.stdout.is_terminal:
+            unlimited = self.stdout.options.update(max_width=_FILE_WIDTH)
+            self.stdout.width = self.stdout.measure(table, options=unlimited).maximum
+        self.stdout.print(table)
+
+    def ledger(self, ledger: Ledger) -> None:
+        """What became of the inputs of one run."""
+        self.table(*ledger_table(ledger))
+
+    def error(self, error: GlassplateError) -> None:
+        """One line (or JSON object) on stderr: subject, cause, fix."""
+        self.failure(error.code, str(error), error)
+
+    def failure(self, code: str, text: str, error: GlassplateError | None = None) -> None:
+        """An error that ends the command, by its stable code."""
+        if not self.as_json:
+            self.stderr.print(f"error: {one_line(text)}", markup=False)
+            return
+        record = {"error": code, "message": text}
+        if error is not None:
+            record |= {"subject": error.subject, "cause": error.cause, "fix": error.fix}
+        self.stderr.file.write(json.dumps(record, ensure_ascii=False) + "\n")
+
+
+def ledger_table(ledger: Ledger) -> tuple[list[str], list[list[Any]]]:
+    """Column names and one row: the ledger as people read it."""
+    counts = {
+        name: getattr(ledger, name)
+        for name in ("inputs", "encoded", "kept", "skipped", "failed", "unchanged")
+    }
+    sizes = {
+        "source": human_bytes(ledger.source_bytes),
+        "stored": human_bytes(ledger.stored_bytes),
+        "ratio": ratio(ledger.source_bytes, ledger.stored_bytes),
+    }
+    return [*counts, *sizes], [[*counts.values(), *sizes.values()]]
+
+
+def one_line(text: str) -> str:
+    """Control characters and line breaks as escapes: file names may hold anything."""
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
+
+
+def show(value: Any, *, markup: bool = True) -> str:
+    """A value as a person reads it; escaped for rich if it goes through its markup."""
+    if value is None:
+        return _ABSENT
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, float):
+        return f"{value:.3f}" if abs(value) < 10 else f"{value:.2f}"
+    text = one_line(str(value))
+    return escape(text) if markup else text
+
+
+def human_bytes(count: float) -> str:
+    """'3.2 MB': powers of 1000, as disks are sold."""
+    for unit in ("B", "kB", "MB", "GB", "TB"):
+        if abs(count) < 1000 or unit == "TB":
+            break
+        count /= 1000
+    return f"{count:.0f} {unit}" if unit == "B" else f"{count:.1f} {unit}"
+
+
+def human_seconds(seconds: float) -> str:
+    """'45 s', '3 min 20 s', '2 h 05 min'."""
+    whole = round(seconds)
+    if whole < 60:
+        return f"{whole} s"
+    if whole < 3600:
+        return f"{whole // 60} min {whole % 60:02} s"
+    return f"{whole // 3600} h {whole % 3600 // 60:02} min"
+
+
+def ratio(source_bytes: int, stored_bytes: int) -> str:
+    """'5.3x', how many times smaller; a dash if nothing is stored."""
+    return f"{source_bytes / stored_bytes:.2f}x" if stored_bytes else _ABSENT
+
+
+def plain(value: Any) -> Any:
+    """Only what JSON has."""
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    if is_dataclass(value) and not isinstance(value, type):
+        return plain(asdict(value))
+    if isinstance(value, Mapping):
+        return {str(key): plain(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [plain(item) for item in value]
+    if isinstance(value, datetime | date):
+        return value.isoformat()
+    return value if isinstance(value, str | int | None) else str(value)

@@ -1,0 +1,44 @@
+"""What people read of a training run: its steps, and what its validations found."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from glassplate.flows.terminal.output import human_seconds
+
+if TYPE_CHECKING:
+    from glassplate.codecs.training.callbacks import Step
+
+_ABOUT_THE_RUN = {"time", "step", "minutes", "learning_rate", "pictures", "device", "points"}
+_ABOUT_THE_RUN |= {"samples", "collapse"}
+
+
+def step_text(step: Step) -> str:
+    """'loss 0.4466, learning rate 1.8e-05, 3 min 20 s left'."""
+    left = human_seconds(60 * step.minutes_left)
+    return f"loss {step.loss:.4f}, learning rate {step.learning_rate:.1e}, {left} left"
+
+
+def measures(record: dict[str, Any]) -> dict[str, Any]:
+    """The measures of a validation record; points of a rate-distortion curve and the reasons of a
+    collapse as text."""
+    found = {name: value for name, value in record.items() if name not in _ABOUT_THE_RUN}
+    if "collapse" in record:
+        found["collapse"] = ", ".join(one["reason"] for one in record["collapse"]) or None
+    points = [f"{bpp:.3f} bpp {db:.2f} dB" for bpp, db in record.get("points", [])]
+    return found | {f"point {place}": text for place, text in enumerate(points, 1)}
+
+
+def validation_text(record: dict[str, Any]) -> str:
+    """'step 1200, minute 12.0: validation loss 0.5275, 0.113 bpp 26.05 dB, ...'."""
+    parts = [
+        text if name.startswith("point ") else f"{name.replace('_', ' ')} {text}"
+        for name, text in measures(record).items()
+        if text is not None
+    ]
+    return f"step {record['step']}, minute {record['minutes']}: {', '.join(parts)}"
+
+
+def validation_row(record: dict[str, Any]) -> dict[str, Any]:
+    """The same as a row of a table."""
+    return {"step": record["step"], "minutes": record["minutes"], **measures(record)}

@@ -1,0 +1,1 @@
+"""Pictures as files: one, a folder, a data set."""

@@ -1,0 +1,48 @@
+"""Pictures outside of any archive, restored."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import fsspec
+
+from glassplate.codecs.errors import InputError, UnsupportedImageError
+from glassplate.codecs.restore.degradations import as_image
+from glassplate.codecs.restore.restorer import MAX_PIXELS, Restorer
+from glassplate.pipelines.archive.labels.restored import RestoredPicture, restored
+from glassplate.pipelines.archive.read.picture import with_metadata
+from glassplate.pipelines.pictures.ingest import ingest
+from glassplate.pipelines.storage.errors import storage_errors
+
+
+def restore_file(
+    url: str,
+    restorer: Restorer,
+    progress: Callable[[int, int], None] = lambda done, total: None,
+) -> RestoredPicture:
+    """Restore the picture in a file, a path or fsspec URL; upright, with its metadata.
+
+    progress: Called with (windows done, windows in all).
+
+    Raises InputError for what is no sound picture, UnsupportedImageError for anything but 8-bit
+    grey and RGB, TooManyPixelsError, StorageError.
+    """
+    picture = ingest(_read(url), url, MAX_PIXELS)
+    if picture.pixels is None:
+        raise UnsupportedImageError(
+            f"cannot be restored ({picture.keep_reason})",
+            "8-bit grey and RGB pictures can, with alpha, too.",
+            url,
+        )
+    image = with_metadata(as_image(picture.pixels), picture)
+    return restored(image, restorer, url, progress)
+
+
+def _read(url: str) -> bytes:
+    with storage_errors(url):
+        try:
+            with fsspec.open(url, "rb") as file:
+                return bytes(file.read())
+        except (FileNotFoundError, IsADirectoryError, ValueError, ImportError) as error:
+            fix = "Name an archive and a picture, or a file."
+            raise InputError("no such file", fix, url) from error

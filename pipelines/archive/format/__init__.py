@@ -1,0 +1,1 @@
+"""What lies in an archive, and what it means."""

@@ -1,0 +1,145 @@
+"""Snapshots: what an archive holds, as numbered manifests that are created once and never changed.
+
+    _manifests/00000007.json = {"checksum":"<sha256 of the snapshot's bytes>","snapshot":{...}}
+
+The exclusive creation of the next number is the only commit. A manifest whose checksum does not
+hold was never committed: readers fall back to the one before.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from typing import Any, Self
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from glassplate.pipelines.archive.format.schema import SCHEMA_VERSION
+from glassplate.pipelines.errors import ArchiveError, ManifestError
+
+FORMAT_VERSION = 1
+_HEAD, _BODY = b'{"checksum":"', b'","snapshot":'
+
+
+class _Frozen(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class FileEntry(_Frozen):
+    """One immutable file, path relative to the archive's root."""
+
+    path: str
+    rows: int = Field(ge=0)
+    bytes: int = Field(ge=0)
+    sha256: str = Field(pattern=r"^[0-9a-f]{64}$")
+
+
+class ShardEntry(_Frozen):
+    """The files that one shard of inputs became. `images` has one row for every input."""
+
+    images: FileEntry
+    bitstreams: FileEntry | None = None
+    latents: FileEntry | None = None
+
+    def files(self) -> list[FileEntry]:
+        """The files that exist, catalogue first."""
+        return [f for f in (self.images, self.bitstreams, self.latents) if f is not None]
+
+
+class Ledger(_Frozen):
+    """Counts of one run. `unchanged` inputs were in the archive already and get no new row.
+
+    source_bytes and stored_bytes are those of the pictures that the run stored, so that neither
+    failures nor duplicates flatter their ratio.
+    """
+
+    inputs: int = 0
+    encoded: int = 0
+    kept: int = 0
+    skipped: int = 0
+    failed: int = 0
+    unchanged: int = 0
+    source_bytes: int = 0
+    stored_bytes: int = 0
+
+    def adds_up(self) -> bool:
+        """inputs == encoded + kept + skipped + failed, unchanged ones counted as skipped."""
+        done = self.encoded + self.kept + self.skipped + self.failed
+        return self.inputs == done and self.unchanged <= self.skipped
+
+    def __add__(self, other: Ledger) -> Ledger:
+        mine, theirs = self.model_dump(), other.model_dump()
+        return Ledger(**{name: mine[name] + theirs[name] for name in mine})
+
+
+class RunEntry(_Frozen):
+    """One run that committed: its id, UTC times (ISO 8601), options and ledger."""
+
+    run_id: str
+    started: str
+    finished: str
+    options: dict[str, Any]
+    ledger: Ledger
+
+
+class _Version(BaseModel):
+    """The one field that every future format keeps."""
+
+    format_version: int
+
+
+class Snapshot(_Frozen):
+    """The whole state of an archive after a commit.
+
+    The index files (newest last) map ids and source names to (shard, row). A shard's number is its
+    position: runs only append, and a compaction rewrites the index of what it moves.
+    codecs maps fingerprint -> codec name; the specs and weights lie in models/<fingerprint>/.
+    """
+
+    format_version: int = Field(default=FORMAT_VERSION, le=FORMAT_VERSION)
+    schema_version: int = SCHEMA_VERSION
+    number: int = Field(ge=1)
+    parent: int | None = None
+    shards: tuple[ShardEntry, ...] = ()
+    id_index: tuple[FileEntry, ...] = ()
+    name_index: tuple[FileEntry, ...] = ()
+    codecs: dict[str, str] = Field(default_factory=dict)
+    models: tuple[FileEntry, ...] = ()
+    run: RunEntry
+
+    def to_bytes(self) -> bytes:
+        """Checksummed JSON."""
+        snapshot = self.model_dump(mode="json", exclude_none=True)
+        body = json.dumps(snapshot, sort_keys=True, separators=(",", ":")).encode()
+        return _frame(hashlib.sha256(body).hexdigest(), body)
+
+    @classmethod
+    def from_bytes(cls, data: bytes, subject: str = "manifest") -> Self:
+        """Parse and check. Raises ManifestError if truncated or damaged.
+
+        A format that is too new raises a plain ArchiveError: falling back to an older snapshot
+        would hide pictures.
+        """
+        body = memoryview(data)[len(_HEAD) + 64 + len(_BODY) : -1]
+        frame = _frame(hashlib.sha256(body).hexdigest(), b"")
+        if data[: len(frame) - 1] != frame[:-1] or data[-1:] != frame[-1:]:
+            raise ManifestError("truncated, damaged, or not a manifest", subject=subject)
+        try:
+            return cls.model_validate_json(bytes(body))
+        except ValidationError as error:
+            if (version := _version(bytes(body))) > FORMAT_VERSION:
+                cause = f"archive format {version} is not known"
+                raise ArchiveError(cause, "Read it with a newer Glassplate.", subject) from error
+            raise ManifestError(str(error), subject=subject) from error
+
+
+def _version(body: bytes) -> int:
+    """Of a manifest that may be of a later format; 0 if it does not say."""
+    try:
+        return _Version.model_validate_json(body).format_version
+    except ValidationError:
+        return 0
+
+
+def _frame(checksum: str, body: bytes) -> bytes:
+    return _HEAD + checksum.encode() + _BODY + body + b"}"

@@ -1,0 +1,1 @@
+"""Snapshots opened, searched, and decoded."""

@@ -1,0 +1,157 @@
+"""From a key to a place in the archive: by the indexes, or by scanning where those are lost."""
+
+from __future__ import annotations
+
+import logging
+import os.path
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from glassplate.pipelines.archive.format.index import (
+    INDEXED,
+    Index,
+    id_keys,
+    rows_between,
+    shard_entries,
+    text_key,
+)
+from glassplate.pipelines.archive.format.manifest import FileEntry, Snapshot
+from glassplate.pipelines.archive.format.rows import (
+    PARQUET_ERRORS,
+    damaged,
+    read_column,
+    read_image_row,
+)
+from glassplate.pipelines.archive.format.schema import ImageRow
+from glassplate.pipelines.archive.format.snapshots import check_not_forgotten
+from glassplate.pipelines.archive.write.shard import open_parquet
+from glassplate.pipelines.errors import NotFoundError, ShardDamagedError
+from glassplate.pipelines.storage.store import Store
+
+logger = logging.getLogger(__name__)
+
+MIN_PREFIX = 8
+
+
+@dataclass(frozen=True)
+class Stored:
+    """Where a bitstream lies. image is None where the catalogue is damaged."""
+
+    image_id: str
+    file: FileEntry
+    row: int
+    image: ImageRow | None
+
+    @property
+    def label(self) -> str:
+        """How errors name the picture."""
+        return self.image.name if self.image else f"image {self.image_id[:16]}"
+
+
+class Locator:
+    """Lookups in one snapshot."""
+
+    def __init__(self, store: Store, snapshot: Snapshot) -> None:
+        self._store = store
+        self._snapshot = snapshot
+        self._shards = snapshot.shards
+        self._ids = Index(store, snapshot.id_index)
+        self._names = Index(store, snapshot.name_index)
+
+    def find(self, key: str) -> ImageRow:
+        """The catalogue row of a key. Raises NotFoundError, ShardDamagedError."""
+        stored = self._by_id(key) if _is_id(key) else None
+        if stored is None and (named := self._by_text(key)):
+            return named[1]
+        image = (stored or self._by_prefix(key)).image
+        if image is None:
+            raise ShardDamagedError("its catalogue row is damaged", "", key)
+        return image
+
+    def stored(self, key: str) -> Stored:
+        """Where the bitstream of a key lies.
+
+        Raises NotFoundError if there is none: unknown key, or its newest version failed.
+        """
+        if _is_id(key) and (stored := self._by_id(key)):
+            return stored
+        named = self._by_text(key)
+        if named is None:
+            return self._by_prefix(key)
+        shard, image = named
+        found = self._stored(shard, image) or (image.image_id and self._by_id(image.image_id))
+        if not found:
+            why = image.error_message or image.reason or "no bitstream"
+            raise NotFoundError(f"is not stored: {image.status} ({why})", "", image.name)
+        return found
+
+    def _by_id(self, image_id: str) -> Stored | None:
+        return next(self._matching(image_id), None)
+
+    def _by_prefix(self, key: str) -> Stored:
+        prefix = key.lower()
+        if not re.fullmatch(f"[0-9a-f]{{{MIN_PREFIX},63}}", prefix):
+            raise NotFoundError("no such id, source or name in this snapshot", subject=repr(key))
+        found = {stored.image_id: stored for stored in self._matching(prefix)}
+        if len(found) != 1:
+            cause = f"{len(found)} ids begin with it" if found else "no such id or name"
+            raise NotFoundError(cause, "Give more digits." if found else "", repr(key))
+        return next(iter(found.values()))
+
+    def _by_text(self, text: str) -> tuple[int, ImageRow] | None:
+        """The newest row (and its shard) whose source URI or name is the text, or whose path."""
+        for key in (text, f"file://{os.path.abspath(text)}"):  # noqa: PTH100 (text, not a file)
+            low = high = text_key(key)
+            for shard, row in self._nominees(self._names, low, high):
+                image = read_image_row(self._store, self._shards[shard].images, row)
+                if key in (image.source_uri, image.name):
+                    return shard, image
+        return None
+
+    def _matching(self, prefix: str) -> Iterator[Stored]:
+        """Stored pictures whose id begins with the prefix, newest first."""
+        for shard, row in self._nominees(self._ids, *id_keys(prefix)):
+            try:
+                image = read_image_row(self._store, self._shards[shard].images, row)
+            except ShardDamagedError as error:
+                logger.warning("%s; looking the picture up without it", error)
+                yield from self._without_catalogue(shard, prefix)
+                continue
+            stored = self._stored(shard, image)
+            if stored and stored.image_id.startswith(prefix):
+                yield stored
+
+    def _stored(self, shard: int, image: ImageRow) -> Stored | None:
+        file = self._shards[shard].bitstreams
+        if file is None or image.image_id is None or image.bitstream_row is None:
+            return None
+        return Stored(image.image_id, file, image.bitstream_row, image)
+
+    def _without_catalogue(self, shard: int, prefix: str) -> Iterator[Stored]:
+        file = self._shards[shard].bitstreams
+        for row, image_id in enumerate(read_column(self._store, file, "image_id") if file else ()):
+            if file and image_id.startswith(prefix):
+                yield Stored(image_id, file, row, None)
+
+    def _nominees(self, index: Index, low: int, high: int) -> list[tuple[int, int]]:
+        """(shard, row) of what may match, newest first. Raises ArchiveError if forgotten."""
+        try:
+            return index.find(low, high)
+        except PARQUET_ERRORS as error:
+            check_not_forgotten(self._store, self._snapshot)
+            logger.warning("an index is damaged (%s); scanning the catalogue instead", error)
+        found: list[tuple[int, int]] = []
+        for shard, entry in enumerate(self._shards):
+            try:
+                catalogue = open_parquet(self._store, entry.images.path).read(INDEXED)
+            except PARQUET_ERRORS as error:
+                logger.warning("%s", damaged(entry.images, error))
+                continue
+            ids, names = shard_entries(catalogue, shard)
+            found += rows_between(ids if index is self._ids else names, low, high)
+        return sorted(found, reverse=True)
+
+
+def _is_id(key: str) -> bool:
+    return re.fullmatch("[0-9a-f]{64}", key) is not None

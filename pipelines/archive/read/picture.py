@@ -1,0 +1,116 @@
+"""From decoded bitstreams to upright PIL images with their metadata."""
+
+from __future__ import annotations
+
+import io
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from PIL import Image
+
+from glassplate.codecs import Codec, Pixels, Region
+from glassplate.codecs.container.bitstream import Header
+from glassplate.codecs.errors import ConfigError, UnsupportedImageError
+from glassplate.pipelines.archive.format.schema import BitstreamRow
+from glassplate.pipelines.pictures.formats import sniff
+from glassplate.pipelines.pictures.orientation import orientation_of, upright
+from glassplate.pipelines.pictures.segments import dots_per_inch, read_segments, texts
+
+if TYPE_CHECKING:
+    from glassplate.pipelines.archive.read.locate import Stored
+    from glassplate.pipelines.pictures.ingest import Picture
+
+_PILLOW = threading.Lock()
+
+
+_OPAQUE = {("L", "LA"), ("RGB", "RGBA")}
+"""Stored mode and the source's: alpha that is 255 everywhere is not stored."""
+
+
+def from_pixels(
+    codec: Codec, row: BitstreamRow, header: Header, region: Region | None, stored: Stored
+) -> Image.Image:
+    """Decode a pixel bitstream. Raises BitstreamError, ConfigError."""
+    check_region(region, (header.width, header.height), stored.label)
+    return as_image(codec.decode([row.bitstream], region)[0], row, stored)
+
+
+def as_image(pixels: Pixels, row: BitstreamRow, stored: Stored) -> Image.Image:
+    """Decoded pixels with the metadata of their source."""
+    image = Image.fromarray(pixels[:, :, 0] if pixels.shape[2] == 1 else pixels)
+    if stored.image and (image.mode, stored.image.mode) in _OPAQUE:
+        image.putalpha(255)
+    return with_metadata(image, row)
+
+
+def from_file(data: bytes, row: BitstreamRow, region: Region | None, label: str) -> Image.Image:
+    """Show an original file as a picture: first frame, upright. Its pixels are not limited.
+
+    Raises UnsupportedImageError if Pillow does not read the format, ConfigError.
+    """
+    with _no_pixel_limit():
+        try:
+            opened = Image.open(io.BytesIO(data))
+            opened.load()
+        except (OSError, SyntaxError, ValueError) as error:
+            raise UnsupportedImageError(
+                f"Pillow cannot show the original ({error})",
+                "Take the file itself: give an output name with the source's own suffix.",
+                label,
+            ) from error
+    image: Image.Image = opened
+    if opened.format != "TIFF":  # Pillow turns TIFF files as it loads them
+        image = upright(opened, orientation_of(_block(opened, "exif"), _block(opened, "xmp")))
+    check_region(region, image.size, label)
+    if region:
+        right, bottom = region.x + region.width, region.y + region.height
+        image = image.crop((region.x, region.y, min(right, image.width), min(bottom, image.height)))
+    segments = read_segments(data, sniff(data, label) or "")
+    return with_metadata(image, replace(row, segments=segments))
+
+
+def with_metadata(image: Image.Image, source: BitstreamRow | Picture) -> Image.Image:
+    """The source's blocks say orientation 1, unlike those in an original file."""
+    segments = source.segments or []
+    metadata = {
+        "icc_profile": source.icc_profile,
+        "exif": source.exif,
+        "xmp": source.xmp,
+        "segments": segments,
+        "dpi": dots_per_inch(segments),
+        "comment": "\n".join(text for keyword, text in texts(segments) if keyword == "Comment"),
+    }
+    for name in ("icc_profile", "exif", "xmp"):
+        image.info.pop(name, None)
+    image.info.update({name: value for name, value in metadata.items() if value})
+    return image
+
+
+def _block(image: Image.Image, name: str) -> bytes | None:
+    value = image.info.get(name)
+    return value.encode("utf-8", "surrogateescape") if isinstance(value, str) else value
+
+
+def check_region(region: Region | None, size: tuple[int, int], label: str) -> None:
+    """Raises ConfigError for a region that lies outside of a picture."""
+    if region and (region.x >= size[0] or region.y >= size[1]):
+        raise ConfigError(
+            f"region {region.x},{region.y},{region.width},{region.height} is outside of the "
+            f"picture, which is {size[0]} x {size[1]}",
+            "Give a region that begins inside.",
+            label,
+        )
+
+
+@contextmanager
+def _no_pixel_limit() -> Iterator[None]:
+    """What is in the archive was admitted on purpose, however large."""
+    with _PILLOW:
+        limit, Image.MAX_IMAGE_PIXELS = Image.MAX_IMAGE_PIXELS, None
+        try:
+            yield
+        finally:
+            Image.MAX_IMAGE_PIXELS = limit

@@ -1,0 +1,301 @@
+"""Reading an archive: find a picture by id or source name, decode it, query the catalogue.
+
+archive.json -> newest sound manifest -> index (footer, one row group) -> catalogue row
+  -> one row group of the bitstreams file -> codec rebuilt from models/ -> upright picture
+"""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Callable, Mapping, Sequence
+from hashlib import sha256
+from pathlib import Path, PurePosixPath
+from typing import TYPE_CHECKING, Any
+
+import pyarrow as pa
+import pyarrow.dataset as ds
+from PIL import Image
+
+from glassplate.codecs import Codec, FileCodec, Region, codec_from_spec
+from glassplate.codecs.base import Device
+from glassplate.codecs.container.bitstream import unpack
+from glassplate.codecs.errors import BitstreamError, ConfigError
+from glassplate.pipelines.archive.format.manifest import Snapshot
+from glassplate.pipelines.archive.format.models import fetch_weights, read_spec
+from glassplate.pipelines.archive.format.rows import read_bitstream
+from glassplate.pipelines.archive.format.schema import BitstreamRow, ImageRow
+from glassplate.pipelines.archive.format.snapshots import (
+    check_archive,
+    current_snapshot,
+    manifest_numbers,
+    read_snapshot,
+)
+from glassplate.pipelines.archive.format.tables import open_table
+from glassplate.pipelines.archive.read import query
+from glassplate.pipelines.archive.read.locate import Locator, Stored
+from glassplate.pipelines.archive.read.picture import as_image, check_region, from_file, from_pixels
+from glassplate.pipelines.errors import ArchiveError, NotFoundError
+from glassplate.pipelines.storage.store import Store
+
+if TYPE_CHECKING:
+    from glassplate.codecs.refine.options import RefineOptions
+    from glassplate.codecs.refine.refiner import Refiner
+    from glassplate.codecs.restore.options import RestoreOptions
+    from glassplate.pipelines.archive.labels.refined import RefinedPicture
+    from glassplate.pipelines.archive.labels.restored import RestoredPicture
+
+
+def open_archive(
+    url: str,
+    snapshot: int | None = None,
+    device: Device = "auto",
+    storage_options: Mapping[str, Any] | None = None,
+) -> Archive:
+    """Open an archive at its newest snapshot, or at an older one.
+
+    Args:
+        url: Path or fsspec URL of the folder that holds archive.json.
+        snapshot: Number of a snapshot; None: the newest sound one.
+        device: Where codecs decode.
+        storage_options: For the fsspec file system.
+
+    Raises ArchiveError (ManifestError for a damaged snapshot asked for by number), NotFoundError.
+    """
+    store = Store(str(url), **(storage_options or {}))
+    check_archive(store)
+    if snapshot is not None:
+        return Archive(store, _numbered(store, snapshot), device)
+    current = current_snapshot(store)
+    if current is None:
+        raise ArchiveError("nothing has been committed yet", "Run `glassplate compress`.", url)
+    return Archive(store, current, device)
+
+
+class Archive:
+    """One snapshot of an archive, for reading. Opens only files that its manifest names.
+
+    A `key` is an image id (sha256 hex), a unique prefix of one (8 digits or more), a source
+    URI, a local source path, or a name below the source's root. A name or URI means its newest
+    version; a name that several sources share means the one archived last.
+    """
+
+    def __init__(self, store: Store, manifest: Snapshot, device: Device = "auto") -> None:
+        self.store = store
+        self.manifest = manifest
+        self._device = device
+        self._locator = Locator(store, manifest)
+        self._codecs: dict[str, Codec | FileCodec] = {}
+        self._refiners: dict[tuple[str, RefineOptions], Refiner] = {}
+
+    def snapshots(self) -> list[int]:
+        """Numbers of all snapshots, oldest first."""
+        return manifest_numbers(self.store)
+
+    def snapshot(self, number: int) -> Archive:
+        """The archive as it was. Raises NotFoundError, ManifestError."""
+        return Archive(self.store, _numbered(self.store, number), self._device)
+
+    def find(self, key: str) -> ImageRow:
+        """The catalogue row of a key. Raises NotFoundError, ShardDamagedError."""
+        return self._locator.find(key)
+
+    def stored(self, key: str) -> Stored:
+        """Where the bitstream of a key lies, and the catalogue row that it was stored with.
+
+        Raises NotFoundError if there is none, because the newest version failed, for example.
+        """
+        return self._locator.stored(key)
+
+    def get(
+        self,
+        key: str,
+        region: Region | None = None,
+        refine: RefineOptions | None = None,
+        restore: RestoreOptions | None = None,
+    ) -> Image.Image:
+        """Decode a picture, or a region of it in pixels of the upright picture.
+
+        Returns an upright PIL image (the first frame, for animations), L, RGB, or with alpha LA,
+        RGBA; bit-exact pictures keep their own mode. Where the source had them, info has
+        icc_profile, exif and xmp (bytes), comment (str), dpi, and segments (see `Segment`).
+        Raises NotFoundError, BitstreamError, ShardDamagedError, and ConfigError for a region
+        outside of the picture. With `refine` or `restore`: see there; with both, ConfigError.
+        """
+        if refine and restore:
+            raise ConfigError("a picture is either refined or restored", "Leave out one.", key)
+        if refine:
+            return self.refine(key, refine, region).image
+        if restore:
+            return self.restore(key, restore, region).image
+        stored = self.stored(key)
+        row = self._read(stored)
+        codec = self._codec(stored, row)
+        try:
+            if isinstance(codec, FileCodec):
+                data = codec.decode_file(row.bitstream)
+                return from_file(data, row, region, stored.label)
+            header = unpack(row.bitstream).header
+            return from_pixels(codec, row, header, region, stored)
+        except BitstreamError as error:
+            raise _named(error, stored) from error
+
+    def refine(
+        self,
+        key: str,
+        options: RefineOptions,
+        region: Region | None = None,
+        progress: Callable[[int, int], None] = lambda done, total: None,
+    ) -> RefinedPicture:
+        """Decode a picture, and put detail into it that a model finds likely; labelled as such.
+
+        progress: Called with (windows done, windows in all).
+
+        Raises as `get`; before any work ConfigError for a picture whose codec has no refiner, and
+        WeightsError for refiner weights that are missing, unsound, or of another codec's weights.
+        """
+        from glassplate.pipelines.archive.labels.refined import label
+
+        stored = self.stored(key)
+        row = self._read(stored)
+        refiner = self.refiner(self._codec(stored, row).spec.fingerprint, options)
+        try:
+            header = unpack(row.bitstream).header
+            check_region(region, (header.width, header.height), stored.label)
+            refined = refiner.refine(row.bitstream, region, progress)
+        except BitstreamError as error:
+            raise _named(error, stored) from error
+        return label(as_image(refined.pixels, row, stored), refined, refiner)
+
+    def restore(
+        self,
+        key: str,
+        options: RestoreOptions,
+        region: Region | None = None,
+        progress: Callable[[int, int], None] = lambda done, total: None,
+    ) -> RestoredPicture:
+        """Decode a picture, or a region; take noise out of it, or enlarge it; labelled as such.
+
+        progress: Called with (windows done, windows in all).
+
+        Raises as `get`; WeightsError for weights that are missing or unsound, UnsupportedImageError
+        for anything but 8-bit grey and RGB, TooManyPixelsError.
+        """
+        from glassplate.codecs.restore.restorer import Restorer  # torch, which most never need
+        from glassplate.pipelines.archive.labels.restored import restored
+
+        restorer = Restorer(options, self._device)
+        return restored(self.get(key, region), restorer, key, progress)
+
+    def original(self, key: str) -> tuple[bytes, str]:
+        """The source file of a bit-exact picture, byte for byte, and its suffix ('.jpg', or '').
+
+        Raises NotFoundError if the picture is not stored bit-exactly; else as `get`.
+        """
+        stored = self.stored(key)
+        row = self._read(stored)
+        codec = self._codec(stored, row)
+        if not isinstance(codec, FileCodec):
+            raise NotFoundError(
+                f"is stored by codec {codec.spec.name}, not bit for bit",
+                "Get it as a picture instead.",
+                stored.label,
+            )
+        try:
+            data = codec.decode_file(row.bitstream)
+        except BitstreamError as error:
+            raise _named(error, stored) from error
+        return data, PurePosixPath(stored.image.name if stored.image else "").suffix
+
+    def check_decodes(self, stored: Stored) -> None:
+        """Decode a bitstream; a bit-exact one has to hash to its id.
+
+        Raises BitstreamError, ShardDamagedError, ArchiveError.
+        """
+        row = self._read(stored)
+        codec = self._codec(stored, row)
+        try:
+            if not isinstance(codec, FileCodec):
+                codec.decode([row.bitstream])
+            elif sha256(codec.decode_file(row.bitstream)).hexdigest() != stored.image_id:
+                raise BitstreamError("decodes to other bytes than its id says")
+        except BitstreamError as error:
+            raise _named(error, stored) from error
+
+    def bitstream(self, key: str) -> BitstreamRow:
+        """The stored bytes and metadata of a picture. Raises as `get`."""
+        return self._read(self.stored(key))
+
+    def images(self) -> ds.Dataset:
+        """The catalogue and ledger: one row for every source of every run."""
+        return open_table(self.store, self.manifest, "images")
+
+    def bitstreams(self) -> ds.Dataset:
+        """Bitstreams and metadata blocks by image id."""
+        return open_table(self.store, self.manifest, "bitstreams")
+
+    def latents(self) -> ds.Dataset:
+        """Latents and embeddings by image id."""
+        return open_table(self.store, self.manifest, "latents")
+
+    def where(
+        self,
+        condition: str | None = None,
+        *,
+        columns: Sequence[str] | None = None,
+        order: str | None = None,
+        limit: int | None = None,
+    ) -> pa.Table:
+        """Query the newest row of every source by SQL; see `query.where`."""
+        return query.where(self.images(), condition, columns=columns, order=order, limit=limit)
+
+    def stats(self) -> dict[str, Any]:
+        """Counts, bytes and quality of the newest row of every source; see `query.stats`."""
+        return query.stats(self.images())
+
+    def _read(self, stored: Stored) -> BitstreamRow:
+        try:
+            return read_bitstream(self.store, stored.file, stored.row, stored.image_id)
+        except BitstreamError as error:
+            raise _named(error, stored) from error
+
+    def _codec(self, stored: Stored, row: BitstreamRow) -> Codec | FileCodec:
+        """The codec that the bitstream itself names, built from the archive's own spec."""
+        try:
+            prefix = unpack(row.bitstream).header.fingerprint.hex()
+        except BitstreamError as error:
+            raise _named(error, stored) from error
+        for fingerprint in self.manifest.codecs:
+            if fingerprint.startswith(prefix):
+                return self._load_codec(fingerprint)
+        raise BitstreamError("written by a codec that the manifest does not name", "", stored.label)
+
+    def _load_codec(self, fingerprint: str) -> Codec | FileCodec:
+        if fingerprint not in self._codecs:
+            spec = read_spec(self.store, fingerprint)
+            with tempfile.TemporaryDirectory() as folder:
+                weights = fetch_weights(self.store, spec, Path(folder))
+                codec = codec_from_spec(spec, device=self._device, weights=weights)
+            self._codecs[fingerprint] = codec
+        return self._codecs[fingerprint]
+
+    def refiner(self, fingerprint: str, options: RefineOptions) -> Refiner:
+        """The refiner of a codec's pictures. Raises ConfigError, WeightsError."""
+        from glassplate.codecs.refine.refiner import Refiner  # torch, which most never need
+
+        key = (fingerprint, options)
+        if key not in self._refiners:
+            self._refiners[key] = Refiner(self._load_codec(fingerprint), options, self._device)
+        return self._refiners[key]
+
+
+def _numbered(store: Store, number: int) -> Snapshot:
+    try:
+        return read_snapshot(store, number)
+    except FileNotFoundError as error:
+        known = ", ".join(map(str, manifest_numbers(store))) or "none"
+        raise NotFoundError(f"no snapshot {number}", f"There are: {known}.", store.url) from error
+
+
+def _named(error: BitstreamError, stored: Stored) -> BitstreamError:
+    subject = f"{stored.label}: {error.subject}" if error.subject else stored.label
+    return type(error)(error.cause, error.fix, subject)

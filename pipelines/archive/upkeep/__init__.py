@@ -1,0 +1,1 @@
+"""Archives kept small and sound: compaction, retention, verification."""

@@ -1,0 +1,86 @@
+"""What no snapshot names: folders of runs that never committed, and staging that is done with."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+
+from glassplate.pipelines.archive.format.manifest import Snapshot
+from glassplate.pipelines.archive.format.snapshots import manifest_numbers, read_snapshot
+from glassplate.pipelines.archive.format.staging import STAGING, StagedShard
+from glassplate.pipelines.errors import ManifestError, StorageError
+from glassplate.pipelines.storage.store import Store
+
+logger = logging.getLogger(__name__)
+
+RUN_FOLDERS = ("images", "bitstreams", "latents", "_index")
+STAGING_LIFETIME = timedelta(days=7)
+
+
+def orphans(store: Store, base: Snapshot | None, run_id: str) -> list[str]:
+    """Folders of runs that published and never committed.
+
+    Listed before the commit, deleted after it: by then a run that published earlier can no
+    longer commit, its base is outdated. A damaged manifest may name any of them, so it keeps all.
+    """
+    known = runs_of(base) | {run_id} if base else {run_id}
+    found = [
+        f"{folder}/{name}"
+        for folder in RUN_FOLDERS
+        for name in store.list(folder)
+        if name.startswith("run=") and name.removeprefix("run=") not in known
+    ]
+    if not found:
+        return []
+    try:
+        for number in manifest_numbers(store):
+            known |= runs_of(read_snapshot(store, number))
+    except (ManifestError, FileNotFoundError) as error:  # damaged, or expiring just now
+        logger.warning("%s; folders of unfinished runs are kept", error)
+        return []
+    return [path for path in found if run_of(path) not in known]
+
+
+def runs_of(snapshot: Snapshot) -> set[str]:
+    """Ids of the runs whose files a snapshot names."""
+    files = [shard.images for shard in snapshot.shards]
+    return {run_of(file.path) for file in (*files, *snapshot.id_index, *snapshot.name_index)}
+
+
+def run_of(path: str) -> str:
+    """The run id in the path of a published file: 'images/run=<run id>/<sha256>.parquet'."""
+    return path.split("/run=", 1)[1].split("/", 1)[0]
+
+
+def stale(store: Store, staged: Sequence[StagedShard]) -> list[str]:
+    """Staging folders that are done with: this run's, and those that nobody came back for.
+
+    The plans of other runs (`run=<run id>`) are among them: either they died, or they can no longer
+    commit.
+    """
+    mine = {one.key for one in staged}
+    horizon = datetime.now(UTC) - STAGING_LIFETIME
+    return [
+        f"{STAGING}/{key}"
+        for key in store.list(STAGING)
+        if key in mine or key.startswith("run=") or _last_write(store, f"{STAGING}/{key}") < horizon
+    ]
+
+
+def _last_write(store: Store, folder: str) -> datetime:
+    """When anything in a folder was last written; now, if that is just changing."""
+    try:
+        times = [store.modified(f"{folder}/{name}") for name in store.list(folder)]
+    except FileNotFoundError:
+        times = []
+    return max(times, default=datetime.now(UTC))
+
+
+def sweep(store: Store, folders: Sequence[str]) -> None:
+    """Delete what no snapshot names. The run is committed: trouble here is only waste."""
+    for folder in folders:
+        try:
+            store.delete(folder)
+        except (OSError, StorageError) as error:
+            logger.warning("%s: could not be deleted: %s", folder, error)

@@ -1,0 +1,1 @@
+"""A source into the archive: plan, encode, verify, rows."""

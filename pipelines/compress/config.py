@@ -1,0 +1,89 @@
+"""The options of one compression run, validated once, then passed down unchanged."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from typing import Annotated, Any
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+
+from glassplate.codecs import Target
+from glassplate.codecs.base import Device
+from glassplate.pipelines.jobs.runners import LocalRunner, Runner
+
+DEFAULT_MAX_PIXELS = 200_000_000
+"""About 600 MB of RGB; larger pictures fail with `too-many-pixels` unless asked for."""
+
+
+DEFAULT_MAX_FAILURES = 0.25
+DEFAULT_FAILURES = 10
+"""Without `max_failures` a run is stopped by more than this share and this number of failures: one
+bad file among the few that are new tonight is a row, not a reason to commit nothing."""
+
+
+def parse_fraction(value: object) -> object:
+    """'1%' or '0.01' or 0.01 -> 0.01; anything else is left for pydantic to refuse."""
+    if isinstance(value, str) and (match := re.fullmatch(r"\s*([\d.]+)\s*%\s*", value)):
+        return float(match[1]) / 100
+    return value
+
+
+Fraction = Annotated[float, BeforeValidator(parse_fraction), Field(ge=0, le=1)]
+
+
+class JobConfig(BaseModel):
+    """Which archive, and where the work on it is done.
+
+    workers: processes of the local runner; elsewhere, how many share a machine's cores.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    archive: str
+    workers: int = Field(default=1, ge=1, le=256)
+    runner: Runner = LocalRunner()
+    device: Device = "auto"
+
+
+class CompressConfig(JobConfig):
+    """What to compress, how, and when to stop. SOURCE and ARCHIVE are fsspec URLs or paths.
+
+    weights: of the codec: a file or folder that every worker can read, or what else it knows;
+        without them the shipped ones.
+    plugins: modules that every worker imports first; they `register` codecs of their own.
+    """
+
+    source: str
+    codec: str = "hyperprior"
+    codec_options: dict[str, Any] = Field(default_factory=dict)
+    weights: str | None = None
+    target: Target = Target()
+    retry_failed: bool = False
+    max_failures: Fraction | None = None
+    max_pixels: int = Field(default=DEFAULT_MAX_PIXELS, ge=1)
+    verify_fraction: Fraction = 1.0
+    latents: bool = True
+    plugins: tuple[str, ...] = ()
+
+    def failures_allowed(self, new_inputs: int) -> float:
+        """How many of a run's new inputs may fail before it is stopped."""
+        if self.max_failures is not None:
+            return self.max_failures * new_inputs
+        return max(DEFAULT_FAILURES, DEFAULT_MAX_FAILURES * new_inputs)
+
+    def encode_fingerprint(self) -> str:
+        """sha256 over the options that decide the bytes of a shard (not where, nor how fast)."""
+        options = self.model_dump(
+            mode="json",
+            include={
+                "codec",
+                "codec_options",
+                "target",
+                "max_pixels",
+                "verify_fraction",
+                "latents",
+            },
+        )
+        return hashlib.sha256(json.dumps(options, sort_keys=True).encode()).hexdigest()

@@ -1,0 +1,53 @@
+"""What a run would give and take, from a sample that is encoded and thrown away."""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from dataclasses import dataclass
+from statistics import fmean
+
+from glassplate.pipelines.compress.encode import encode_refs, set_up_worker
+from glassplate.pipelines.compress.planning import RunPlan
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """Extrapolated from `sampled` inputs by their source bytes.
+
+    psnr: mean dB over the sample's lossy pictures, None if there are none.
+    statuses: counts in the sample, by status.
+    """
+
+    inputs: int
+    source_bytes: int
+    stored_bytes: int
+    seconds: float
+    sampled: int
+    psnr: float | None
+    statuses: dict[str, int]
+
+
+def estimate(plan: RunPlan, sample: int = 8) -> Estimate:
+    """Encode an evenly spaced sample of a plan's inputs; writes nothing. The same plan, the same
+    sample. Time is for this machine and the plan's workers, without the start-up of processes."""
+    config = plan.config
+    refs = [ref for shard in plan.shards for ref in shard.refs if not ref.outcome]
+    chosen = [refs[i * len(refs) // sample] for i in range(sample)] if len(refs) > sample else refs
+    tiers = set_up_worker(config)
+    started = time.monotonic()
+    rows = encode_refs(chosen, config, tiers)
+    seconds = time.monotonic() - started
+    sampled_bytes = sum(row.source_bytes or 0 for row in rows)
+    source_bytes = sum(ref.size or 0 for ref in refs)
+    scale = source_bytes / sampled_bytes if sampled_bytes else 0.0
+    lossy = [row.psnr for row in rows if row.psnr is not None and not row.bit_exact]
+    return Estimate(
+        inputs=plan.new_inputs,
+        source_bytes=source_bytes,
+        stored_bytes=round(scale * sum(row.stored_bytes or 0 for row in rows)),
+        seconds=scale * seconds / config.workers,
+        sampled=len(rows),
+        psnr=fmean(lossy) if lossy else None,
+        statuses=dict(Counter(row.status for row in rows)),
+    )

@@ -1,0 +1,154 @@
+"""From what became of one input to its rows in the archive."""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import dataclass, replace
+
+from glassplate.codecs import Pixels
+from glassplate.codecs.base import colour
+from glassplate.codecs.embedding import embedding
+from glassplate.pipelines.archive.format.schema import BitstreamRow, ImageRow, LatentRow
+from glassplate.pipelines.compress.config import CompressConfig
+from glassplate.pipelines.compress.tiers import Original, Stored
+from glassplate.pipelines.pictures.ingest import Picture
+from glassplate.pipelines.sources.listing import Outcome, SourceRef
+
+
+@dataclass
+class Job:
+    """One input on its way through a worker.
+
+    It ends with `stored`, or `outcome` (status, reason or code, message), or as the twin of an
+    equal file that came `first` in the shard. What it holds is dropped early: the source's bytes
+    and pixels when it is stored, all but the ledger's `row` when that is written.
+    """
+
+    ref: SourceRef
+    stage: str = "read"
+    image_id: str | None = None
+    first: Job | None = None
+    original: Original | None = None
+    picture: Picture | None = None
+    stored: Stored | None = None
+    outcome: Outcome | None = None
+    latent: LatentRow | None = None
+    row: ImageRow | None = None
+
+    @property
+    def pixels(self) -> Pixels:
+        """Of a job that is for the pixel codec."""
+        assert self.picture
+        assert self.picture.pixels is not None
+        return self.picture.pixels
+
+    def finish(self, stored: Stored, *, latents: bool) -> None:
+        """Take down what was stored, and the latent and embedding if they are wanted."""
+        self.stored = stored
+        pixels = self.picture.pixels if self.picture else None
+        if latents and pixels is not None and self.image_id:
+            self.latent = _latent_row(self.image_id, stored, pixels)
+
+    def drop_source(self) -> None:
+        """Let go of the source's bytes and pixels."""
+        self.original = None
+        if self.picture:
+            self.picture = replace(self.picture, pixels=None)
+
+    def settle(self, config: CompressConfig, place: int | None) -> None:
+        """Take down the row of a stored picture, and let go of what was stored.
+
+        place: its row among the bitstreams; None: they are not kept.
+        """
+        self.row = _stored_row(_bare_row(self), self, config, place)
+        self.picture = self.stored = self.latent = None
+
+
+def image_row(job: Job) -> ImageRow:
+    """The ledger's row of a job that has ended."""
+    ref, first = job.ref, job.first or job
+    if job.row:
+        return job.row
+    row = _bare_row(job)
+    if first.row:
+        return replace(row, reason="duplicate")
+    stage, outcome = first.stage, first.outcome
+    if ref.outcome:
+        stage, outcome = "list", ref.outcome
+    assert outcome, "every job ends with a row"
+    status, why, message = outcome
+    if status == "failed":
+        return replace(
+            row, status="failed", error_stage=stage, error_code=why, error_message=message
+        )
+    if why == "duplicate":
+        return replace(row, image_id=message, reason=why)
+    return replace(row, reason=why)
+
+
+def bitstream_row(job: Job) -> BitstreamRow:
+    """The stored bytes and the source's metadata, upright; bit-exact files hold theirs as well."""
+    stored, picture = job.stored, job.picture
+    assert stored
+    assert picture
+    assert job.image_id
+    segments = list(picture.segments) if not stored.bit_exact else None
+    return BitstreamRow(
+        job.image_id,
+        stored.bitstream,
+        picture.icc_profile,
+        picture.exif,
+        picture.xmp,
+        segments or None,
+    )
+
+
+def _bare_row(job: Job) -> ImageRow:
+    ref = job.ref
+    return ImageRow(ref.uri, ref.name, ref.version, "skipped", job.image_id, source_bytes=ref.size)
+
+
+def _stored_row(row: ImageRow, job: Job, config: CompressConfig, place: int | None) -> ImageRow:
+    stored, picture = job.stored, job.picture
+    assert stored
+    assert picture
+    pixels = (picture.width or 0) * (picture.height or 0)
+    return replace(
+        row,
+        status=stored.status,
+        reason=stored.reason,
+        codec=stored.spec.name,
+        codec_fingerprint=stored.spec.fingerprint,
+        bit_exact=stored.bit_exact,
+        target=str(config.target),
+        quality=stored.quality,
+        format=picture.format,
+        mode=picture.mode,
+        width=picture.width,
+        height=picture.height,
+        orientation=picture.orientation,
+        stored_bytes=bitstream_row(job).stored_bytes,
+        bpp=8 * len(stored.bitstream) / pixels if pixels else None,
+        psnr=stored.psnr,
+        ms_ssim=stored.ms_ssim,
+        verified=stored.verified,
+        bitstream_row=place,
+    )
+
+
+def _latent_row(image_id: str, stored: Stored, pixels: Pixels) -> LatentRow:
+    vector = [float(value) for value in embedding(colour(pixels))]
+    latent = stored.latent
+    if latent is None:
+        return LatentRow(image_id, vector)
+    values = latent.values.byteswap() if sys.byteorder == "big" else latent.values
+    return LatentRow(
+        image_id,
+        vector,
+        values.tobytes(),
+        list(values.shape),
+        latent.dtype,
+        None if latent.scale is None else [float(value) for value in latent.scale],
+        latent.scaling_factor,
+        latent.shift_factor,
+    )

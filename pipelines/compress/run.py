@@ -1,0 +1,188 @@
+"""The stages of a run, each of which can be repeated.
+
+    plan_run -> encode_run -> verify_run -> commit_plan        compress: all four
+
+Nothing that readers see changes before the commit. A run that dies is continued by the next one,
+which plans the same shards and finds those that are staged already.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections import Counter
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from glassplate.pipelines.archive.format.manifest import Ledger, RunEntry, Snapshot
+from glassplate.pipelines.archive.format.staging import StagedShard, load_staged, read_mark
+from glassplate.pipelines.archive.write.commit import commit_run, create_archive, current_snapshot
+from glassplate.pipelines.archive.write.shard import open_parquet
+from glassplate.pipelines.compress.config import CompressConfig
+from glassplate.pipelines.compress.jobs import check_job, run_job, traces
+from glassplate.pipelines.compress.planning import RunPlan, ShardPlan, plan_run
+from glassplate.pipelines.compress.tiers import Tiers
+from glassplate.pipelines.errors import (
+    ArchiveError,
+    CommitConflictError,
+    LedgerError,
+    TooManyFailuresError,
+    WorkerError,
+)
+from glassplate.pipelines.jobs.progress import ProgressCallback, Watcher, reporting
+from glassplate.pipelines.jobs.runners import ClusterRunner
+from glassplate.pipelines.storage.store import Store
+
+__all__ = ["RunResult", "commit_plan", "compress", "encode_run", "plan_run", "verify_run"]
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class RunResult:
+    """What a run did. snapshot: None if there was nothing to do."""
+
+    plan: RunPlan
+    ledger: Ledger
+    snapshot: Snapshot | None
+    seconds: float
+
+
+def compress(config: CompressConfig, progress: ProgressCallback | None = None) -> RunResult:
+    """Bring an archive up to date with its source.
+
+    Raises SourceError, ArchiveError (CommitConflictError), TooManyFailuresError, and what
+    `get_codec` raises; a bad input is a row, not an error.
+    """
+    started = time.monotonic()
+    plan = plan_run(config)
+    encode_run(plan, progress)
+    staged = verify_run(plan)
+    snapshot = commit_plan(plan, staged)
+    return RunResult(plan, run_ledger(plan, staged), snapshot, time.monotonic() - started)
+
+
+def encode_run(plan: RunPlan, progress: ProgressCallback | None = None) -> None:
+    """Stage every shard of a plan that is not staged yet.
+
+    If that fails, what is left is tried once more, carefully: in processes apart, so that a picture
+    that kills one becomes a row. After a run that died, the first try is careful already.
+    Raises WorkerError if the second try fails, too, and what `run_job` raises.
+    """
+    if not plan.shards:
+        return
+    store = Store(plan.config.archive)
+    create_archive(store)
+    with reporting(lambda: Watcher(store, plan), progress):
+        for careful in (True,) if traces(store) else (False, True):
+            try:
+                _encode_pending(store, plan, careful=careful)
+            except WorkerError as error:
+                _check_base(store, plan)
+                if careful:
+                    raise
+                logger.warning("%s: trying again what is left, carefully", error.cause)
+            else:
+                return
+
+
+def _encode_pending(store: Store, plan: RunPlan, *, careful: bool) -> None:
+    pending = [shard for shard in plan.shards if _staged(store, plan, shard) is None]
+    # The local runner deals shards out in turn: largest first makes the hands about equal.
+    pending.sort(key=lambda shard: (-shard.source_bytes, shard.key))
+    if pending:
+        run_job(store, plan, pending, careful=careful)
+
+
+def verify_run(plan: RunPlan) -> list[StagedShard]:
+    """Read every staged shard again, in the plan's order, add up the ledger, apply the gate.
+
+    On a cluster its workers read the files, and only their marks come here.
+    Raises WorkerError if they cannot, ArchiveError if a shard is missing or damaged, LedgerError,
+    TooManyFailuresError, and CommitConflictError as early as another run is seen.
+    """
+    store = Store(plan.config.archive)
+    _check_base(store, plan)
+    if plan.shards and _on_cluster(plan):
+        check_job(store, plan)
+    staged = []
+    for shard in plan.shards:
+        one = _staged(store, plan, shard)
+        if one is None:
+            _check_base(store, plan)  # whoever commits sweeps the staging area
+            raise ArchiveError("a staged shard is missing or damaged", "Run again.", shard.key)
+        if one.ledger.inputs != len(shard.refs):
+            raise LedgerError("a shard has other inputs than were planned", subject=shard.key)
+        staged.append(one)
+    ledger = run_ledger(plan, staged)
+    if not ledger.adds_up() or ledger.inputs != plan.inputs:
+        raise LedgerError(f"{plan.inputs} inputs were listed, the ledger has {ledger}")
+    allowed = plan.config.failures_allowed(plan.new_inputs)
+    if ledger.failed > allowed:
+        raise TooManyFailuresError(
+            f"{ledger.failed} of {plan.new_inputs} new inputs failed"
+            f" ({_failures(store, staged)}), at most {allowed:.0f} may",
+            "Nothing was committed. Look at the source, or raise --max-failures.",
+            plan.config.source,
+        )
+    return staged
+
+
+def commit_plan(plan: RunPlan, staged: list[StagedShard]) -> Snapshot | None:
+    """Commit the staged shards as the next snapshot; None if the plan has nothing new.
+
+    A plan that has committed already gives its snapshot again, so that the stage can be retried.
+    Raises CommitConflictError if another run committed since the plan was made.
+    """
+    if not plan.shards:
+        return None
+    store = Store(plan.config.archive)
+    current = current_snapshot(store)
+    if current and current.run.run_id == plan.run_id:
+        return current
+    base = _check_base(store, plan)
+    run = RunEntry(
+        run_id=plan.run_id,
+        started=plan.started,
+        finished=datetime.now(UTC).isoformat(timespec="seconds"),
+        options=plan.config.model_dump(mode="json"),
+        ledger=run_ledger(plan, staged),
+    )
+    tiers = Tiers(plan.config)
+    return commit_run(store, base, staged, run, tiers.specs, tiers.weights)
+
+
+def run_ledger(plan: RunPlan, staged: list[StagedShard]) -> Ledger:
+    """The counts of a whole run; unchanged inputs count as skipped."""
+    unchanged = Ledger(inputs=plan.unchanged, skipped=plan.unchanged, unchanged=plan.unchanged)
+    return sum((one.ledger for one in staged), unchanged)
+
+
+def _on_cluster(plan: RunPlan) -> bool:
+    return isinstance(plan.config.runner, ClusterRunner)
+
+
+def _staged(store: Store, plan: RunPlan, shard: ShardPlan) -> StagedShard | None:
+    """A staged shard, whose files are read again here, unless a cluster's workers do that."""
+    return read_mark(store, shard.key) if _on_cluster(plan) else load_staged(store, shard.key)
+
+
+def _check_base(store: Store, plan: RunPlan) -> Snapshot | None:
+    """The snapshot that the plan was made on. Raises CommitConflictError if there is a newer."""
+    current = current_snapshot(store)
+    if (current.number if current else None) != plan.base:
+        raise CommitConflictError(
+            "another run committed to this archive in the meantime",
+            "Nothing was changed. Run again.",
+            plan.config.archive,
+        )
+    return current
+
+
+def _failures(store: Store, staged: list[StagedShard]) -> str:
+    """The commonest error codes with their counts."""
+    codes: Counter[str] = Counter()
+    for one in staged:
+        with open_parquet(store, one.entry.images.path) as file:
+            codes.update(file.read(["error_code"])["error_code"].drop_null().to_pylist())
+    return ", ".join(f"{code}: {count}" for code, count in codes.most_common(5))

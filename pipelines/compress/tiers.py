@@ -1,0 +1,194 @@
+"""How one picture is stored: by the codec that was asked for, or by a bit-exact tier.
+
+pixels -> codec -> decoded again, measured -> smaller, and on target? -> encoded
+             `-- no -> jxl-jpeg (JPEG files) -> original ------------> kept, with the reason
+"""
+
+from __future__ import annotations
+
+import logging
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from glassplate.codecs import CodecSpec, Encoded, FileCodec, get_codec
+from glassplate.codecs.base import Latent, colour, has_alpha
+from glassplate.codecs.errors import (
+    BitstreamError,
+    EncodeError,
+    TargetMissedError,
+    UnsupportedImageError,
+)
+from glassplate.codecs.measures.pixels import ms_ssim, psnr
+from glassplate.pipelines.archive.format.schema import Status
+from glassplate.pipelines.compress.config import CompressConfig
+from glassplate.pipelines.compress.planning import build_codec
+from glassplate.pipelines.pictures.ingest import Picture
+
+logger = logging.getLogger(__name__)
+
+_PSNR_TOLERANCE = 0.005  # dB: half a unit of the last digit that anybody reads
+_MS_SSIM_TOLERANCE = 0.00005
+
+
+@dataclass(frozen=True)
+class Original:
+    """A source file, its id (sha256 of the bytes) and what `ingest` made of it."""
+
+    image_id: str
+    data: bytes
+    picture: Picture
+
+
+@dataclass(frozen=True)
+class Stored:
+    """One stored picture. psnr and ms_ssim are None where they were not measured."""
+
+    status: Status
+    reason: str | None
+    spec: CodecSpec
+    bitstream: bytes
+    bit_exact: bool
+    verified: bool
+    quality: float | None = None
+    psnr: float | None = None
+    ms_ssim: float | None = None
+    latent: Latent | None = None
+
+
+class Tiers:
+    """The codec of a run and the bit-exact tiers under it. Build one for each worker."""
+
+    def __init__(self, config: CompressConfig) -> None:
+        self.config = config
+        self.codec = build_codec(config)
+        exact = [_file_codec("jxl-jpeg"), _file_codec("original")]
+        if isinstance(self.codec, FileCodec):
+            exact = [self.codec, exact[-1]]
+        self.exact: Sequence[FileCodec] = exact
+
+    @property
+    def specs(self) -> list[CodecSpec]:
+        """Of all codecs that may appear in the run's rows."""
+        return [self.codec.spec, *(codec.spec for codec in self.exact)]
+
+    @property
+    def weights(self) -> dict[str, Path]:
+        """Fingerprint -> weight file of the codec, if it has weights."""
+        path = getattr(self.codec, "weights_path", None)
+        return {self.codec.spec.fingerprint: path} if path else {}
+
+    def keep_reason(self, picture: Picture) -> str | None:
+        """Why the pixel codec is not even tried; None: it is."""
+        if picture.keep_reason or picture.pixels is None:
+            return picture.keep_reason
+        if isinstance(self.codec, FileCodec):
+            return None
+        height, width, channels = picture.pixels.shape
+        if not self.codec.refuses(width, height, channels):
+            return None
+        return "alpha" if has_alpha(picture.pixels) else UnsupportedImageError.code
+
+    def store_file(self, original: Original, reason: str | None) -> Stored:
+        """Store the bytes, by the first tier that holds them. Raises EncodeError if none does."""
+        for codec in self.exact:
+            try:
+                if refusal := codec.refuses_file(original.data):
+                    raise EncodeError(refusal)
+                bitstream = codec.encode_file(original.data)
+            except EncodeError as error:
+                logger.debug("%s: not held by %s: %s", original.image_id, codec.spec.name, error)
+                continue
+            asked_for = codec is self.codec and reason is None
+            verified = self._is_verified(original.image_id)
+            if verified and codec.decode_file(bitstream) != original.data:
+                raise BitstreamError("other bytes came back than were stored")
+            return Stored(
+                status="encoded" if asked_for else "kept",
+                reason=None if asked_for else reason or UnsupportedImageError.code,
+                spec=codec.spec,
+                bitstream=bitstream,
+                bit_exact=True,
+                verified=verified,
+                psnr=math.inf,
+                ms_ssim=1.0,
+            )
+        raise EncodeError("no bit-exact tier holds the file", "Is it larger than 2 GiB?")
+
+    def encode(self, originals: Sequence[Original]) -> list[Encoded]:
+        """Encode a batch by the pixel codec. Raises what the codec raises."""
+        codec: Any = self.codec
+        images = [original.picture.pixels for original in originals]
+        return list(codec.encode(images, self.config.target))
+
+    def check(self, originals: Sequence[Original], encoded: Sequence[Encoded]) -> list[Stored]:
+        """Decode a batch again, measure it, and choose each picture's tier.
+
+        Raises BitstreamError if a picture does not come back.
+        """
+        chosen = [i for i, o in enumerate(originals) if self._is_verified(o.image_id)]
+        codec: Any = self.codec
+        decoded = dict(
+            zip(chosen, codec.decode([encoded[i].bitstream for i in chosen]), strict=True)
+        )
+        return [
+            self._choose(original, stream, decoded.get(i))
+            for i, (original, stream) in enumerate(zip(originals, encoded, strict=True))
+        ]
+
+    def _choose(self, original: Original, stream: Encoded, decoded: Any) -> Stored:
+        picture = original.picture
+        quality = similarity = None
+        if decoded is not None:
+            if picture.pixels is None or decoded.shape != picture.pixels.shape:
+                raise BitstreamError("a picture of another shape came back")
+            if has_alpha(decoded) and (decoded[..., -1] != picture.pixels[..., -1]).any():
+                raise BitstreamError("another alpha came back than was stored")
+            quality = psnr(colour(picture.pixels), colour(decoded))
+            similarity = ms_ssim(colour(picture.pixels), colour(decoded))
+        if reason := self._shortfall(original, stream, quality, similarity):
+            return self.store_file(original, reason)
+        return Stored(
+            status="encoded",
+            reason=None,
+            spec=self.codec.spec,
+            bitstream=stream.bitstream,
+            bit_exact=False,
+            verified=decoded is not None,
+            quality=stream.quality,
+            psnr=quality,
+            ms_ssim=similarity,
+            latent=stream.latent,
+        )
+
+    def _shortfall(
+        self, original: Original, stream: Encoded, quality: float | None, similarity: float | None
+    ) -> str | None:
+        """Why an encoded picture is not used: it is no smaller, or misses its target."""
+        picture, target = original.picture, self.config.target
+        if len(stream.bitstream) + picture.metadata_bytes >= len(original.data):
+            return "not-smaller"
+        pixels = (picture.width or 0) * (picture.height or 0)
+        missed = (
+            _under(quality, target.psnr, _PSNR_TOLERANCE)
+            or _under(similarity, target.ms_ssim, _MS_SSIM_TOLERANCE)
+            or (target.max_bpp and 8 * len(stream.bitstream) > target.max_bpp * pixels)
+        )
+        return TargetMissedError.code if missed else None
+
+    def _is_verified(self, image_id: str) -> bool:
+        """Chosen by the id, so that a retry or another worker chooses the same."""
+        return int(image_id[:8], 16) < self.config.verify_fraction * 2**32
+
+
+def _under(measured: float | None, target: float | None, tolerance: float) -> bool:
+    """Whether a measure that was taken misses a target that was set."""
+    return target is not None and measured is not None and measured < target - tolerance
+
+
+def _file_codec(name: str) -> FileCodec:
+    codec = get_codec(name)
+    assert isinstance(codec, FileCodec)
+    return codec

@@ -1,0 +1,1 @@
+"""Codecs and refiners measured on pictures."""

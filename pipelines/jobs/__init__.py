@@ -1,0 +1,1 @@
+"""Shards on Beam's engines: runners, workers, progress. Knows no picture."""

@@ -1,0 +1,141 @@
+"""One Beam job: the plan is written down, places in it are dealt out to workers.
+
+What crosses the engine is where a shard stands in the plan file (two numbers), so a job is small
+however many inputs it has. What becomes of a shard is between the step and who started the job.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from multiprocessing.pool import AsyncResult, ThreadPool
+from typing import Any, TypeVar
+
+import grpc
+
+from glassplate.codecs.errors import GlassplateError
+from glassplate.pipelines.compress.config import JobConfig
+from glassplate.pipelines.errors import WorkerError
+from glassplate.pipelines.jobs.beam import beam
+from glassplate.pipelines.jobs.local import local_pipeline, local_workers
+from glassplate.pipelines.jobs.progress import Watched
+from glassplate.pipelines.jobs.runners import ClusterRunner, DaskRunner, Runner
+from glassplate.pipelines.storage.store import Store
+
+_POLLS = 20  # looks at the progress in one stall timeout
+
+
+Config = TypeVar("Config", bound=JobConfig)
+
+
+def run_shards(
+    config: Config,
+    shards: Sequence[str],
+    store: Store,
+    plan_file: str,
+    step: Callable[[Config], beam.PTransform],
+    watcher: Callable[[], Watched],
+) -> None:
+    """Have the runner of a configuration do its step for every shard; returns when all are done.
+
+    Args:
+        config: Workers are lowered where there is less to do.
+        shards: One line of text for each.
+        store, plan_file: Where these are written for the workers.
+        step: The transform of (start, end) of lines in the plan file.
+        watcher: Of a job that runs elsewhere, to see one that stalls.
+
+    Raises WorkerError if a worker, the engine or the way to it fails; MissingExtraError.
+    """
+    runner, subject = config.runner, config.archive
+    local = not isinstance(runner, ClusterRunner)
+    if local:
+        config = config.model_copy(update={"workers": local_workers(config, len(shards))})
+    places = _write_plan(store, plan_file, shards)
+    with _quiet_beam(), _typed_errors(runner, subject):
+        options = None if local else runner.options()
+        pipeline = local_pipeline(config.workers) if local else beam.Pipeline(options=options)
+        hinted = step(config).with_resource_hints(**runner.resource_hints)
+        _ = pipeline | beam.Create(places) | hinted
+        _finish(pipeline.run(), runner, watcher)
+
+
+def _write_plan(store: Store, path: str, shards: Iterable[str]) -> list[tuple[int, int]]:
+    """One line for each shard; (start, end) of the lines in bytes."""
+    places, end = [], 0
+    with store.create(path) as sink:
+        for shard in shards:
+            line = shard.encode() + b"\n"
+            sink.write(line)
+            places.append((end, end + len(line)))
+            end += len(line)
+    return places
+
+
+def _finish(result: Any, runner: Runner, watcher: Callable[[], Watched]) -> None:
+    """Wait for a job; cancel one that fails, stalls, or that nobody waits for any more."""
+    if not isinstance(runner, ClusterRunner):
+        result.wait_until_finish()
+        return
+    waiting = ThreadPool(1).apply_async(result.wait_until_finish)  # its thread is a daemon
+    try:
+        _watch(waiting, watcher(), runner.stall_timeout)
+        waiting.get()
+    finally:
+        if not (waiting.ready() and waiting.successful()):
+            result.cancel()
+        if isinstance(runner, DaskRunner):
+            result.client.close()
+
+
+def _watch(waiting: AsyncResult[Any], watcher: Watched, stall_timeout: float) -> None:
+    """Return when a job has ended. Raises RuntimeError if it does not get on."""
+    done, since = -1, time.monotonic()
+    while not waiting.ready():
+        waiting.wait(stall_timeout / _POLLS)
+        now = watcher.look().done
+        if now > done:
+            done, since = now, time.monotonic()
+        elif time.monotonic() - since > stall_timeout:
+            raise RuntimeError(f"no shard was finished in {stall_timeout:g} s")
+
+
+@contextmanager
+def _typed_errors(runner: Runner, subject: str) -> Iterator[None]:
+    """Whatever runners make of what goes wrong is a WorkerError."""
+    failures: list[type[BaseException]] = [RuntimeError, OSError, grpc.RpcError, GlassplateError]
+    if isinstance(runner, DaskRunner):
+        from distributed import KilledWorker
+        from distributed.client import FutureCancelledError
+
+        failures += [KilledWorker, FutureCancelledError]
+    try:
+        yield
+    except tuple(failures) as error:
+        cause = (str(error).strip().splitlines() or [type(error).__name__])[-1]
+        fix = "Run again: finished shards are kept."
+        raise WorkerError(f"a worker failed: {cause}", fix, subject) from error
+
+
+@contextmanager
+def _quiet_beam() -> Iterator[None]:
+    """Keep what Beam says of its machinery off the user's terminal.
+
+    That is its log, and the last words of its threads whose worker was killed.
+    """
+    logger = logging.getLogger(beam.__name__)
+    level, report = logger.level, threading.excepthook
+    logger.setLevel(logging.CRITICAL)
+    threading.excepthook = lambda last: None if _is_broken_line(last) else report(last)
+    try:
+        yield
+    finally:
+        logger.setLevel(level)
+        threading.excepthook = report
+
+
+def _is_broken_line(last: threading.ExceptHookArgs) -> bool:
+    return isinstance(last.exc_value, grpc.RpcError)

@@ -1,0 +1,1 @@
+"""Pictures out of the archive as a job: plan, decode, files."""

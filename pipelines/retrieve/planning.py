@@ -1,0 +1,240 @@
+"""What a retrieval has to do: which pictures, under which names, in which shards.
+
+The plan is written into the output folder once and never changed: a later run with the same options
+goes on with it, whatever the archive has become since.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterator, Sequence
+from pathlib import PurePosixPath
+from typing import Self
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from glassplate.codecs.errors import ConfigError
+from glassplate.codecs.refine.options import RefineOptions
+from glassplate.codecs.restore.options import RestoreOptions
+from glassplate.pipelines.archive.deliver.file import check_labelled, writable_format
+from glassplate.pipelines.archive.deliver.folder import STORED, safe_name, suffix_of
+from glassplate.pipelines.archive.read.reader import Archive, open_archive
+from glassplate.pipelines.compress.config import JobConfig
+from glassplate.pipelines.errors import NotFoundError
+from glassplate.pipelines.storage.store import Store
+
+FOLDER = "_retrieve"
+PLAN = f"{FOLDER}/plan.json"
+SHARDS_WANTED = 64
+MAX_SHARD_PICTURES = 32
+
+
+class RetrieveConfig(JobConfig):
+    """Which pictures to give back, where to, and how.
+
+    out: Folder or bucket, a path or fsspec URL; empty, or of a retrieval with these options.
+    where: SQL over the catalogue; None: everything that is stored.
+    format: Suffix of all files ('png'); None: bit-exact pictures as their source files, others PNG.
+    refine: None: plain pictures. Pictures whose codec has no refiner come out plain in any case.
+    restore: Likewise; what is no still 8-bit grey or RGB picture comes out plain. Only one of both.
+    retry_failed: Of a retrieval that goes on: try again what could not be given back.
+    """
+
+    out: str
+    where: str | None = None
+    format: str | None = Field(default=None, pattern=r"^\.?[A-Za-z0-9]+$")
+    refine: RefineOptions | None = None
+    restore: RestoreOptions | None = None
+    retry_failed: bool = False
+
+    @model_validator(mode="after")
+    def _one_at_most(self) -> Self:
+        if self.refine and self.restore:
+            raise ValueError("pictures are either refined or restored")
+        return self
+
+    def fingerprint(self, snapshot_of: str) -> str:
+        """sha256 over what decides the files: archive, query, format, refinement, restoration."""
+        options = self.model_dump(mode="json", include={"where", "format", "refine", "restore"})
+        return hashlib.sha256((snapshot_of + json.dumps(options)).encode()).hexdigest()
+
+
+class _Row(BaseModel):
+    """What is asked of the catalogue."""
+
+    image_id: str
+    name: str
+    bit_exact: bool | None
+    codec_fingerprint: str | None
+    source_bytes: int | None
+    mode: str | None
+    reason: str | None
+
+
+class Item(BaseModel):
+    """One picture and the file, below the output folder, that it becomes."""
+
+    model_config = ConfigDict(frozen=True)
+
+    image_id: str
+    name: str
+    file: str
+    refine: bool
+    restore: bool
+    source_bytes: int
+
+
+class RetrieveShard(BaseModel):
+    """The pictures that one worker gives back; `key` names its mark."""
+
+    model_config = ConfigDict(frozen=True)
+
+    key: str
+    items: tuple[Item, ...]
+
+
+class RetrievePlan(BaseModel):
+    """A retrieval: the snapshot that it reads, and its shards."""
+
+    model_config = ConfigDict(frozen=True)
+
+    fingerprint: str
+    snapshot: int
+    shards: tuple[RetrieveShard, ...]
+
+    @property
+    def pictures(self) -> int:
+        return sum(len(shard.items) for shard in self.shards)
+
+    @classmethod
+    def read(cls, store: Store) -> Self | None:
+        """The plan in an output folder, None if there is none."""
+        try:
+            return cls.model_validate_json(store.read(PLAN))
+        except FileNotFoundError:
+            return None
+
+
+def plan_retrieve(config: RetrieveConfig) -> RetrievePlan:
+    """Make a plan, or find the one that an earlier run has made.
+
+    Raises ConfigError for a bad query or format, a folder that holds anything else, or pictures
+    none of which can be refined; WeightsError for weights of a refiner or restorer that do not fit;
+    NotFoundError if nothing is selected; ArchiveError.
+    """
+    if config.format:
+        check = check_labelled if config.refine or config.restore else writable_format
+        check(PurePosixPath(f"a.{config.format.lstrip('.')}"))
+    if config.restore:
+        from glassplate.codecs.restore.restorer import Restorer  # torch, which most never need
+
+        Restorer(config.restore, config.device)  # refuses weights before any work
+    archive = open_archive(config.archive, device=config.device)
+    fingerprint = config.fingerprint(archive.store.root)
+    store = Store(config.out)
+    if known := RetrievePlan.read(store):
+        if known.fingerprint != fingerprint:
+            raise ConfigError(
+                "holds a retrieval with other options", "Choose an empty folder.", config.out
+            )
+        return known
+    if store.list(""):
+        raise ConfigError("is not empty", "Choose an empty folder.", config.out)
+    items = _items(archive, config)
+    shards = tuple(_shards(items, fingerprint))
+    plan = RetrievePlan(fingerprint=fingerprint, snapshot=archive.manifest.number, shards=shards)
+    store.write(PLAN, plan.model_dump_json().encode())
+    return plan
+
+
+def _items(archive: Archive, config: RetrieveConfig) -> list[Item]:
+    rows = _selected(archive, config)
+    refined = _refinable(archive, rows, config.refine) if config.refine else set()
+    taken: set[str] = set()
+    items = []
+    for row in rows:
+        restore = config.restore is not None and _is_restorable(row)
+        suffix = (
+            f".{config.format.lstrip('.')}"
+            if config.format
+            else suffix_of(row.name, bit_exact=bool(row.bit_exact) and not restore)
+        )
+        items.append(
+            Item(
+                image_id=row.image_id,
+                name=row.name,
+                file=_free(safe_name(row.name), suffix, taken),
+                refine=row.codec_fingerprint in refined,
+                restore=restore,
+                source_bytes=row.source_bytes or 0,
+            )
+        )
+    return items
+
+
+def _selected(archive: Archive, config: RetrieveConfig) -> list[_Row]:
+    """What is stored for each source; for a duplicate that of the first. Raises NotFoundError."""
+    condition = f"({config.where}\n) AND {STORED}" if config.where else STORED
+    rows = [
+        _Row(**row) for row in archive.where(condition, columns=list(_Row.model_fields)).to_pylist()
+    ]
+    if not rows:
+        raise NotFoundError("no stored picture is selected", "See `glassplate query`.", "--where")
+    return [row if row.codec_fingerprint else _first(archive, row) for row in rows]
+
+
+def _first(archive: Archive, row: _Row) -> _Row:
+    image = archive.stored(row.image_id).image
+    if image is None:
+        return row
+    same = {name: getattr(image, name) for name in _OF_THE_BITSTREAM}
+    return row.model_copy(update=same)
+
+
+_OF_THE_BITSTREAM = ("codec_fingerprint", "bit_exact", "mode", "reason")
+
+
+def _is_restorable(row: _Row) -> bool:
+    straight_alpha = row.reason == "alpha" and row.mode in ("LA", "RGBA")
+    return row.mode in _RESTORABLE_MODES and (row.reason in _RESTORABLE_REASONS or straight_alpha)
+
+
+_RESTORABLE_MODES = ("L", "LA", "P", "RGB", "RGBA")
+_RESTORABLE_REASONS = (None, "codec-limit", "not-smaller", "target-missed")
+"""Why still 8-bit pictures may be kept as they are; other reasons say that they are none."""
+
+
+def _refinable(archive: Archive, rows: Sequence[_Row], options: RefineOptions) -> set[str]:
+    """Fingerprints of the codecs whose pictures will be refined.
+
+    Raises ConfigError if there is none, WeightsError.
+    """
+    fingerprints = sorted({row.codec_fingerprint for row in rows if row.codec_fingerprint})
+    fit, refusals = set(), []
+    for fingerprint in fingerprints:
+        try:
+            archive.refiner(fingerprint, options)
+            fit.add(fingerprint)
+        except ConfigError as error:
+            refusals.append(error)
+    if refusals and not fit:
+        raise refusals[0]
+    return fit
+
+
+def _free(stem: str, suffix: str, taken: set[str]) -> str:
+    """A name that no other picture has; names that differ in case alone count as equal."""
+    number = 0
+    while (name := f"{stem}-{number}{suffix}" if number else f"{stem}{suffix}").lower() in taken:
+        number += 1
+    taken.add(name.lower())
+    return name
+
+
+def _shards(items: Sequence[Item], seed: str) -> Iterator[RetrieveShard]:
+    size = min(max(len(items) // SHARDS_WANTED, 1), MAX_SHARD_PICTURES)
+    for start in range(0, len(items), size):
+        part = tuple(items[start : start + size])
+        named = json.dumps([(item.image_id, item.file) for item in part])
+        yield RetrieveShard(key=hashlib.sha256((seed + named).encode()).hexdigest(), items=part)

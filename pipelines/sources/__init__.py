@@ -1,0 +1,1 @@
+"""What a source holds: folders, globs, zip and tar files, lists."""

@@ -1,0 +1,1 @@
+"""Storage by fsspec, with exclusive creation and typed errors."""

@@ -1,0 +1,90 @@
+"""The store: the same guarantees on every file system."""
+
+from __future__ import annotations
+
+import os
+import pickle
+import uuid
+from pathlib import Path
+
+import pytest
+
+from glassplate.pipelines.storage.store import Store
+
+
+@pytest.fixture(params=["local", "memory"])
+def store(request: pytest.FixtureRequest, tmp_path: Path) -> Store:
+    return Store(str(tmp_path / "a") if request.param == "local" else f"memory://{uuid.uuid4()}")
+
+
+def test_what_is_written_is_read(store: Store) -> None:
+    store.write("x/y.bin", b"0123456789")
+    assert store.read("x/y.bin") == b"0123456789"
+    assert store.read("x/y.bin", 2, 5) == b"234"
+    assert (store.size("x/y.bin"), store.list("x")) == (10, ["y.bin"])
+    with store.open("x/y.bin") as handle:
+        handle.seek(8)
+        assert handle.read() == b"89"
+
+
+def test_a_missing_folder_is_empty_and_deleting_it_is_fine(store: Store) -> None:
+    assert store.list("nowhere") == []
+    store.delete("nowhere")
+    assert not store.exists("nowhere")
+
+
+def test_exclusive_creation_has_one_winner(store: Store) -> None:
+    store.create_exclusive("m/1.json", b"first")
+    with pytest.raises(FileExistsError):
+        store.create_exclusive("m/1.json", b"second")
+    assert store.read("m/1.json") == b"first"
+    assert store.list("m") == ["1.json"]
+
+
+def test_exclusive_creation_without_hard_links(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object) -> None:
+        raise OSError(95, "Operation not supported")
+
+    monkeypatch.setattr(os, "link", refuse)
+    store = Store(str(tmp_path))
+    store.create_exclusive("m/1.json", b"first")
+    with pytest.raises(FileExistsError):
+        store.create_exclusive("m/1.json", b"second")
+    store.link("m/1.json", "n/1.json")
+    assert store.read("n/1.json") == b"first"
+
+
+def test_a_failed_write_leaves_what_was_there(tmp_path: Path) -> None:
+    store = Store(str(tmp_path))
+    store.write("file", b"old")
+
+    def stop_half_way() -> None:
+        with store.create("file") as sink:
+            sink.write(b"new, but not to the end")
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        stop_half_way()
+    assert store.read("file") == b"old"
+    assert store.list("") == ["file"]
+
+
+def test_linking_keeps_the_source(store: Store) -> None:
+    store.write("a/1", b"bytes")
+    store.link("a/1", "b/2")
+    store.delete("a")
+    assert store.read("b/2") == b"bytes"
+
+
+def test_odd_local_paths_are_paths(tmp_path: Path) -> None:
+    store = Store(str(tmp_path / "50% off :: ünï #1"))
+    store.write("file", b"x")
+    assert (tmp_path / "50% off :: ünï #1" / "file").read_bytes() == b"x"
+
+
+def test_a_store_travels_to_workers(tmp_path: Path) -> None:
+    store = Store(str(tmp_path))
+    pickle.loads(pickle.dumps(store)).write("file", b"x")
+    assert store.read("file") == b"x"
