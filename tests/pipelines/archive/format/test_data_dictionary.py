@@ -25,7 +25,8 @@ def section(table: str, schema: pa.Schema) -> str:
 def test_data_dictionary_is_current() -> None:
     text = FORMAT.read_text()
     before, _ = text.split(HEADING)
-    note = "<!-- From pipelines/archive/format/schema.py; GLASSPLATE_REGENERATE_GOLDEN=1 writes it anew. -->"
+    source = "pipelines/archive/format/schema.py"
+    note = f"<!-- From {source}; GLASSPLATE_REGENERATE_GOLDEN=1 writes it anew. -->"
     tables = "\n".join(section(table, schema) for table, schema in TABLES.items())
     wanted = f"{before}{HEADING}\n{note}\n\n{tables}"
     if os.environ.get("GLASSPLATE_REGENERATE_GOLDEN"):

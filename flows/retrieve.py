@@ -1,0 +1,5 @@
+"""Where `retrieve_images` stood before: old deployments name it. Goes after the next release."""
+
+from glassplate.flows.scheduled.retrieve import retrieve_images
+
+__all__ = ["retrieve_images"]

@@ -1,0 +1,5 @@
+"""Where `train_refiner` stood before: old deployments name it. Goes after the next release."""
+
+from glassplate.flows.scheduled.train_refiner import train_refiner
+
+__all__ = ["train_refiner"]
