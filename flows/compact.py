@@ -1,4 +1,4 @@
-"""Where `compact_archive_flow` stood before: old deployments name it. Goes after the next release."""
+"""Where `compact_archive_flow` stood: old deployments name it. Goes after the next release."""
 
 from glassplate.flows.scheduled.compact import compact_archive_flow
 

@@ -1,4 +1,4 @@
-"""Where `compress_archive` stood before: old deployments name it. Goes after the next release."""
+"""Where `compress_archive` stood: old deployments name it. Goes after the next release."""
 
 from glassplate.flows.scheduled.compress import compress_archive
 

@@ -1,4 +1,4 @@
-"""Where `retrieve_images` stood before: old deployments name it. Goes after the next release."""
+"""Where `retrieve_images` stood: old deployments name it. Goes after the next release."""
 
 from glassplate.flows.scheduled.retrieve import retrieve_images
 

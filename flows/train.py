@@ -1,4 +1,4 @@
-"""Where `train_codec` stood before: old deployments name it. Goes after the next release."""
+"""Where `train_codec` stood: old deployments name it. Goes after the next release."""
 
 from glassplate.flows.scheduled.train import train_codec
 

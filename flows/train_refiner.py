@@ -1,4 +1,4 @@
-"""Where `train_refiner` stood before: old deployments name it. Goes after the next release."""
+"""Where `train_refiner` stood: old deployments name it. Goes after the next release."""
 
 from glassplate.flows.scheduled.train_refiner import train_refiner
 

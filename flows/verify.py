@@ -1,4 +1,4 @@
-"""Where `verify_archive_flow` stood before: old deployments name it. Goes after the next release."""
+"""Where `verify_archive_flow` stood: old deployments name it. Goes after the next release."""
 
 from glassplate.flows.scheduled.verify import verify_archive_flow
 
