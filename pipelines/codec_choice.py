@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from functools import cache
 from importlib import import_module
 from pathlib import Path
@@ -19,8 +20,7 @@ def build_choice(choice: str, device: Device, plugins: tuple[str, ...]) -> Codec
     Plugins are imported first. Raises what `get_codec` raises, and ConfigError for a codec that has
     no qualities to choose from.
     """
-    for module in plugins:
-        import_module(module)
+    import_plugins(plugins)
     name, _, rest = choice.partition(":")
     options = parse_options(rest.split("+") if rest else [], f"codec {choice}")
     weights = options.pop("weights", None)
@@ -30,3 +30,13 @@ def build_choice(choice: str, device: Device, plugins: tuple[str, ...]) -> Codec
     if isinstance(codec, FileCodec):
         raise ConfigError("keeps files bit for bit: it has no rate to trade", "", f"codec {name}")
     return codec
+
+
+def import_plugins(modules: Iterable[str]) -> None:
+    """Import the modules that `register` codecs of their own. Raises ConfigError."""
+    for module in modules:
+        try:
+            import_module(module)
+        except ImportError as error:
+            fix = "It has to be importable in every worker."
+            raise ConfigError(f"cannot be imported ({error})", fix, f"plugin {module}") from error

@@ -14,7 +14,9 @@ import numpy.typing as npt
 
 from glassplate.codecs.base import Pixels, Region
 from glassplate.codecs.container.tiles import Rect
-from glassplate.codecs.refine.network import STRIDE
+
+STRIDE = 16
+"""Sides of what goes through a network in windows are multiples of this."""
 
 Floats = npt.NDArray[np.float32]
 

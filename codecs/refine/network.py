@@ -10,12 +10,11 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from glassplate.codecs.hyperprior.network.model import channels_last
+from glassplate.codecs.layers.convolutions import channels_last
 from glassplate.codecs.layers.rate_blocks import zero
+from glassplate.codecs.layers.windows import STRIDE
 
 PATCH = 4
-STRIDE = 16
-"""Sides of what goes through the network are multiples of this; a scale covers so many pixels."""
 
 
 @dataclass(frozen=True)

@@ -27,11 +27,11 @@ from glassplate.codecs.container.bitstream import unpack
 from glassplate.codecs.container.tiles import Rect
 from glassplate.codecs.errors import ConfigError
 from glassplate.codecs.layers.opponent import to_rgb
-from glassplate.codecs.layers.windows import Windows, blend
+from glassplate.codecs.layers.windows import STRIDE, Windows, blend
 from glassplate.codecs.refine.ddim import sample_ddim
 from glassplate.codecs.refine.ddpm import sample_ddpm
 from glassplate.codecs.refine.flow import MARGIN, NOISE, grain, sample_flow
-from glassplate.codecs.refine.network import STRIDE, Condition
+from glassplate.codecs.refine.network import Condition
 from glassplate.codecs.refine.noise import PictureNoise, noise_of
 from glassplate.codecs.refine.options import RefineOptions
 from glassplate.codecs.refine.plain import Plain

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from glassplate.codecs.hyperprior.network.model import channels_last
+from glassplate.codecs.layers.convolutions import channels_last
 from glassplate.codecs.layers.rate_blocks import zero
 
 STRIDE = 8

@@ -8,7 +8,7 @@ from typing import Annotated, Any, ClassVar, Literal
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
 from glassplate.codecs.base import Device, resolve_device
-from glassplate.codecs.training.registry import TRAINERS
+from glassplate.codecs.training.trainers import TRAINERS
 
 BATCH = {"cpu": 16, "cuda": 64}
 """Crops a step: what two cores do in half a second, and what keeps a GPU busy."""
@@ -29,7 +29,7 @@ Url = Annotated[str, BeforeValidator(str), AfterValidator(_absolute)]
 class TrainConfig(BaseModel):
     """Options shared by every model that is trained here.
 
-    kind: See `registry.TRAINERS`. size: Of the model, as its trainer names them; without one, the
+    kind: See `trainers.TRAINERS`. size: Of the model, as its trainer names them; without one, the
         one for a CPU.
     source: Pictures: a directory, a glob, tar or Parquet files; any fsspec URL.
     out: Local folder for crops, checkpoint, the log of metrics and the exported weights.

@@ -19,9 +19,10 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from glassplate.codecs.errors import WeightsError
-from glassplate.codecs.layers.autoencoder import Autoencoder, OwnAutoencoder
+from glassplate.codecs.layers.autoencoder import Autoencoder
 from glassplate.codecs.vae.foreign.bundle import FOREIGN, build_foreign, bundle, metadata
 from glassplate.codecs.vae.model import Decoder, Encoder, ModelConfig, Vae
+from glassplate.codecs.vae.own import OwnAutoencoder
 
 OWN = "vae"
 HALF_FROM = 4096

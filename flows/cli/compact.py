@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from glassplate.flows.options.common import ArchiveArgument, JsonOption, NoProgress, output_of
 from glassplate.flows.terminal.live import live_count
-from glassplate.flows.terminal.output import human_bytes
+from glassplate.flows.terminal.wording import lines_of, record_of
 
 if TYPE_CHECKING:
-    from glassplate.pipelines.archive.upkeep.compact import Compaction
+    pass
 
 KeepSnapshots = Annotated[
     int | None,
@@ -57,33 +57,3 @@ def compact(
     else:
         for line in lines_of(result):
             output.message(line)
-
-
-def record_of(result: Compaction) -> dict[str, Any]:
-    """What a compaction did, as one JSON object."""
-    return {
-        "snapshot": result.snapshot.number if result.snapshot else None,
-        "shards_before": result.shards_before,
-        "shards_after": result.shards_after,
-        "snapshots_forgotten": result.expired.snapshots,
-        "files_deleted": result.expired.files,
-        "bytes_deleted": result.expired.bytes,
-    }
-
-
-def lines_of(result: Compaction) -> list[str]:
-    """The same for people."""
-    if result.snapshot is None:
-        lines = [f"nothing to merge: {result.shards_before} shards"]
-    else:
-        lines = [
-            f"{result.shards_before} shards became {result.shards_after}, "
-            f"snapshot {result.snapshot.number}"
-        ]
-    expired = result.expired
-    if expired.snapshots:
-        lines.append(
-            f"{expired.snapshots} snapshots forgotten, {expired.files} files deleted, "
-            f"{human_bytes(expired.bytes)}"
-        )
-    return lines

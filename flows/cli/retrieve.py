@@ -34,7 +34,7 @@ from glassplate.flows.options.restoration import (
 from glassplate.flows.terminal.exit_codes import ExitCode
 from glassplate.flows.terminal.live import live_count
 from glassplate.flows.terminal.output import human_bytes, human_seconds, one_line
-from glassplate.flows.terminal.retrieved import rates
+from glassplate.flows.terminal.wording import rates
 
 
 def retrieve(

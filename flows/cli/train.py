@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from glassplate.codecs.training.registry import TRAINERS
+from glassplate.codecs.training.trainers import TRAINERS
 from glassplate.flows.cli.training_run import run_training
 from glassplate.flows.options.common import (
     DeviceOption,

@@ -17,7 +17,7 @@ from glassplate.codecs.training.callbacks import Callbacks, Step
 from glassplate.flows.options.common import output_of
 from glassplate.flows.terminal.live import Show, live_count
 from glassplate.flows.terminal.output import Output, one_line
-from glassplate.flows.terminal.trained import step_text, validation_text
+from glassplate.flows.terminal.wording import step_text, validation_text
 
 if TYPE_CHECKING:
     from glassplate.codecs.training.config import TrainConfig
@@ -35,7 +35,7 @@ _NEXT = dict.fromkeys(codec_names(), _COMPRESS) | {
 
 def run_training(context: typer.Context, config: TrainConfig, *, shown: bool) -> None:
     """Train as configured; progress to stderr, records to stdout with --json."""
-    from glassplate.codecs.training.registry import train_model
+    from glassplate.codecs.training.train import train_model
     from glassplate.flows.reports.training import PAGE
 
     output = output_of(context)

@@ -15,7 +15,7 @@ from glassplate.codecs.training.sheet import COLUMNS
 from glassplate.flows.reports.figures import Figure, loss_figure, samples_figure
 from glassplate.flows.reports.page import write_page
 from glassplate.flows.reports.pictures import data_url
-from glassplate.flows.terminal.trained import validation_row
+from glassplate.flows.terminal.wording import validation_row
 
 if TYPE_CHECKING:
     from glassplate.codecs.training.config import TrainConfig

@@ -10,7 +10,7 @@ from prefect.artifacts import create_table_artifact
 from prefect.cache_policies import NO_CACHE
 from prefect.logging import get_run_logger
 
-from glassplate.flows.cli.compact import lines_of, record_of
+from glassplate.flows.terminal.wording import lines_of, record_of
 from glassplate.pipelines.archive.upkeep.compact import Compaction, compact_archive
 from glassplate.pipelines.storage.store import Store
 

@@ -34,10 +34,11 @@ from glassplate.flows.terminal.output import ledger_table
 from glassplate.pipelines.archive.format.manifest import Ledger, Snapshot
 from glassplate.pipelines.archive.format.staging import StagedShard
 from glassplate.pipelines.compress import run as stages
-from glassplate.pipelines.compress.config import DEFAULT_MAX_PIXELS, CompressConfig
+from glassplate.pipelines.compress.config import CompressConfig
 from glassplate.pipelines.compress.planning import RunPlan
 from glassplate.pipelines.errors import ArchiveError, CommitConflictError
 from glassplate.pipelines.jobs.progress import Progress, ProgressCallback
+from glassplate.pipelines.pictures.limits import DEFAULT_MAX_PIXELS
 
 T = TypeVar("T")
 

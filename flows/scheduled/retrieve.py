@@ -24,7 +24,7 @@ from prefect.logging import get_run_logger
 
 from glassplate.flows.options.refinement import retrieve_config
 from glassplate.flows.scheduled.compress import unvisited, worth_retrying
-from glassplate.flows.terminal.retrieved import rates
+from glassplate.flows.terminal.wording import rates
 from glassplate.pipelines.jobs.progress import Progress, ProgressCallback
 from glassplate.pipelines.retrieve import run as stages
 from glassplate.pipelines.retrieve.planning import RetrieveConfig, RetrievePlan, plan_retrieve

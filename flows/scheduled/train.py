@@ -25,10 +25,10 @@ from prefect.logging import get_run_logger
 from glassplate.codecs.training.callbacks import Callbacks, Step
 from glassplate.codecs.training.config import TrainConfig
 from glassplate.codecs.training.loop import METRICS, read_metrics
-from glassplate.codecs.training.registry import train_model
+from glassplate.codecs.training.train import train_model
 from glassplate.flows.options.common import train_config
 from glassplate.flows.reports.training import write_training_report
-from glassplate.flows.terminal.trained import step_text, validation_row, validation_text
+from glassplate.flows.terminal.wording import step_text, validation_row, validation_text
 
 PROGRESS_INTERVAL = 5.0
 """Seconds between updates of the progress artifact."""

@@ -7,15 +7,11 @@ import json
 import re
 from typing import Annotated, Any
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import BeforeValidator, Field
 
 from glassplate.codecs import Target
-from glassplate.codecs.base import Device
-from glassplate.pipelines.jobs.runners import LocalRunner, Runner
-
-DEFAULT_MAX_PIXELS = 200_000_000
-"""About 600 MB of RGB; larger pictures fail with `too-many-pixels` unless asked for."""
-
+from glassplate.pipelines.jobs.config import JobConfig
+from glassplate.pipelines.pictures.limits import DEFAULT_MAX_PIXELS
 
 DEFAULT_MAX_FAILURES = 0.25
 DEFAULT_FAILURES = 10
@@ -31,20 +27,6 @@ def parse_fraction(value: object) -> object:
 
 
 Fraction = Annotated[float, BeforeValidator(parse_fraction), Field(ge=0, le=1)]
-
-
-class JobConfig(BaseModel):
-    """Which archive, and where the work on it is done.
-
-    workers: processes of the local runner; elsewhere, how many share a machine's cores.
-    """
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    archive: str
-    workers: int = Field(default=1, ge=1, le=256)
-    runner: Runner = LocalRunner()
-    device: Device = "auto"
 
 
 class CompressConfig(JobConfig):

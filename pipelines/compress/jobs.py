@@ -12,8 +12,9 @@ from glassplate.pipelines.archive.format.staging import STAGING
 from glassplate.pipelines.archive.write.sweep import sweep
 from glassplate.pipelines.compress.planning import RunPlan, ShardPlan
 from glassplate.pipelines.compress.transforms import CheckShards, EncodeShards, shard_encoder
+from glassplate.pipelines.compress.watcher import Watcher
 from glassplate.pipelines.jobs.engine import run_shards
-from glassplate.pipelines.jobs.progress import Progress, Watcher
+from glassplate.pipelines.jobs.progress import Progress
 from glassplate.pipelines.storage.store import Store
 
 _RUN = "run="

@@ -15,13 +15,9 @@ from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
-from importlib import import_module
-from pathlib import Path
 from typing import Any, Self
 
-from glassplate.codecs import Codec, FileCodec, get_codec
-from glassplate.codecs.base import resolve_device
-from glassplate.codecs.errors import ConfigError, InputError
+from glassplate.codecs.errors import InputError
 from glassplate.pipelines.archive.format.manifest import Snapshot
 from glassplate.pipelines.archive.format.snapshots import (
     check_not_forgotten,
@@ -29,6 +25,7 @@ from glassplate.pipelines.archive.format.snapshots import (
     new_run_id,
 )
 from glassplate.pipelines.compress.already_stored import stored_ids, unchanged
+from glassplate.pipelines.compress.codec import build_codec
 from glassplate.pipelines.compress.config import CompressConfig
 from glassplate.pipelines.sources.listing import SourceRef, list_source, read_source
 from glassplate.pipelines.storage.store import Store
@@ -104,25 +101,6 @@ class RunPlan:
         config = CompressConfig.model_validate(document.pop("config"))
         shards = [ShardPlan.from_json(json.dumps(shard)) for shard in document.pop("shards")]
         return cls(config=config, shards=tuple(shards), **document)
-
-
-def build_codec(config: CompressConfig) -> Codec | FileCodec:
-    """The codec that the options ask for, plugins imported first. Raises ConfigError, too."""
-    for module in config.plugins:
-        try:
-            import_module(module)
-        except ImportError as error:
-            fix = "It has to be importable in every worker."
-            raise ConfigError(f"cannot be imported ({error})", fix, f"plugin {module}") from error
-    if config.device == "cuda":  # what was asked for has to be there, whether it is needed or not
-        resolve_device(config.device)
-    weights = Path(config.weights) if config.weights else None
-    codec = get_codec(
-        config.codec, device=config.device, weights=weights, options=config.codec_options
-    )
-    if weights and not codec.spec.weights_sha256:
-        raise ConfigError("has no weights", "Leave out --weights.", f"codec {config.codec}")
-    return codec
 
 
 def plan_run(config: CompressConfig) -> RunPlan:

@@ -15,13 +15,14 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from glassplate.pipelines.archive.format.manifest import Ledger, RunEntry, Snapshot
+from glassplate.pipelines.archive.format.parquet import open_parquet
 from glassplate.pipelines.archive.format.staging import StagedShard, load_staged, read_mark
 from glassplate.pipelines.archive.write.commit import commit_run, create_archive, current_snapshot
-from glassplate.pipelines.archive.write.shard import open_parquet
 from glassplate.pipelines.compress.config import CompressConfig
 from glassplate.pipelines.compress.jobs import check_job, run_job, traces
 from glassplate.pipelines.compress.planning import RunPlan, ShardPlan, plan_run
 from glassplate.pipelines.compress.tiers import Tiers
+from glassplate.pipelines.compress.watcher import Watcher
 from glassplate.pipelines.errors import (
     ArchiveError,
     CommitConflictError,
@@ -29,7 +30,7 @@ from glassplate.pipelines.errors import (
     TooManyFailuresError,
     WorkerError,
 )
-from glassplate.pipelines.jobs.progress import ProgressCallback, Watcher, reporting
+from glassplate.pipelines.jobs.progress import ProgressCallback, reporting
 from glassplate.pipelines.jobs.runners import ClusterRunner
 from glassplate.pipelines.storage.store import Store
 

@@ -23,8 +23,8 @@ from glassplate.codecs.errors import (
 )
 from glassplate.codecs.measures.pixels import ms_ssim, psnr
 from glassplate.pipelines.archive.format.schema import Status
+from glassplate.pipelines.compress.codec import build_codec
 from glassplate.pipelines.compress.config import CompressConfig
-from glassplate.pipelines.compress.planning import build_codec
 from glassplate.pipelines.pictures.ingest import Picture
 
 logger = logging.getLogger(__name__)

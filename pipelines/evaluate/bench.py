@@ -24,13 +24,14 @@ from glassplate.codecs.errors import TargetMissedError
 from glassplate.codecs.measures.efficientnet import DIMENSIONS, patch_features
 from glassplate.codecs.measures.official_measures import Found, Given
 from glassplate.codecs.measures.pixels import ms_ssim, psnr
+from glassplate.codecs.measures.ssimulacra2 import ssimulacra2
 from glassplate.codecs.measures.st_lpips import Original
 from glassplate.codecs.refine.options import RefineOptions
 from glassplate.codecs.refine.refiner import Refiner
 from glassplate.pipelines.codec_choice import build_choice
-from glassplate.pipelines.compress.config import DEFAULT_MAX_PIXELS
-from glassplate.pipelines.evaluate.measure import Subject, load_pixels, ssimulacra2
+from glassplate.pipelines.evaluate.measure import Subject, load_pixels
 from glassplate.pipelines.evaluate.variants import Variant
+from glassplate.pipelines.pictures.limits import DEFAULT_MAX_PIXELS
 
 FORMAT = 1
 

@@ -24,11 +24,11 @@ from glassplate.codecs.base import Device
 from glassplate.codecs.errors import EncodeError
 from glassplate.codecs.extras import optional
 from glassplate.pipelines.codec_choice import build_choice
-from glassplate.pipelines.compress.config import DEFAULT_MAX_PIXELS
 from glassplate.pipelines.evaluate.bd_rate import EXTRA
 from glassplate.pipelines.evaluate.measure import Point, Setting, Subject, measure
 from glassplate.pipelines.evaluate.peak_memory import PeakMemory, peak_memory
 from glassplate.pipelines.evaluate.pictures import Mapped, choose, mapping
+from glassplate.pipelines.pictures.limits import DEFAULT_MAX_PIXELS
 
 Show = Callable[[int, int, str], None]
 """Shows (points measured, points in all, text)."""

@@ -2,27 +2,23 @@
 
 from __future__ import annotations
 
-import io
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
-from typing import Any
 
 import numpy as np
 import torch
-from PIL import Image
 
 from glassplate.codecs import Codec, Pixels, Target
 from glassplate.codecs.base import Device, colour
 from glassplate.codecs.errors import BitstreamError, EncodeError, UnsupportedImageError
-from glassplate.codecs.extras import optional
 from glassplate.codecs.measures.pixels import ms_ssim, psnr
+from glassplate.codecs.measures.ssimulacra2 import ssimulacra2
 from glassplate.pipelines.codec_choice import build_choice
-from glassplate.pipelines.compress.config import DEFAULT_MAX_PIXELS
-from glassplate.pipelines.evaluate.bd_rate import EXTRA
 from glassplate.pipelines.pictures.ingest import ingest
+from glassplate.pipelines.pictures.limits import DEFAULT_MAX_PIXELS
 from glassplate.pipelines.sources.listing import SourceRef, read_source
 
 
@@ -122,16 +118,3 @@ def _warm_codec(choice: str, device: Device, plugins: tuple[str, ...]) -> Codec:
     noise = np.random.default_rng(0).integers(0, 256, (192, 192, 3), dtype=np.uint8)
     codec.decode([codec.encode([noise], Target(quality=50))[0].bitstream])
     return codec
-
-
-def ssimulacra2(a: Pixels, b: Pixels) -> float:
-    """SSIMULACRA2 (100 is equal, 90 not to be told apart), by a Python port of libjxl's tool.
-
-    a, b: (H, W, 1 or 3). Raises MissingExtraError.
-    """
-    files: list[Any] = []
-    for pixels in (a, b):
-        file = io.BytesIO()
-        Image.fromarray(pixels[:, :, 0] if pixels.shape[2] == 1 else pixels).save(file, "BMP")
-        files.append(file)
-    return float(optional("ssimulacra2", EXTRA).compute_ssimulacra2(*files))

@@ -27,13 +27,13 @@ from glassplate.codecs.measures.official_measures import find_given
 from glassplate.codecs.measures.packaged_weights import EXTRA
 from glassplate.codecs.measures.pixels import MIN_SIDE
 from glassplate.codecs.refine.options import MAX_STEPS, Kind
-from glassplate.pipelines.compress.config import DEFAULT_MAX_PIXELS
 from glassplate.pipelines.evaluate.bench import Bench, Measured, Picture
 from glassplate.pipelines.evaluate.codec_curves import Quality, Show
 from glassplate.pipelines.evaluate.measure import Subject
 from glassplate.pipelines.evaluate.pictures import choose, mapping
 from glassplate.pipelines.evaluate.speed import Speed, speeds
 from glassplate.pipelines.evaluate.variants import PLAIN, Variant, compared, swept
+from glassplate.pipelines.pictures.limits import DEFAULT_MAX_PIXELS
 
 Steps = Annotated[int, Field(ge=1, le=MAX_STEPS)]
 Strength = Annotated[float, Field(gt=0, le=1)]

@@ -17,9 +17,9 @@ from typing import Any, TypeVar
 import grpc
 
 from glassplate.codecs.errors import GlassplateError
-from glassplate.pipelines.compress.config import JobConfig
 from glassplate.pipelines.errors import WorkerError
 from glassplate.pipelines.jobs.beam import beam
+from glassplate.pipelines.jobs.config import JobConfig
 from glassplate.pipelines.jobs.local import local_pipeline, local_workers
 from glassplate.pipelines.jobs.progress import Watched
 from glassplate.pipelines.jobs.runners import ClusterRunner, DaskRunner, Runner

@@ -7,8 +7,8 @@ import sys
 import threading
 from typing import Any
 
-from glassplate.pipelines.compress.config import JobConfig
 from glassplate.pipelines.jobs.beam import beam
+from glassplate.pipelines.jobs.config import JobConfig
 
 from apache_beam.options.pipeline_options import PipelineOptions  # isort: skip
 from apache_beam.portability import python_urns  # isort: skip

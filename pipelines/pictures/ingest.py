@@ -18,7 +18,6 @@ from PIL import Image, UnidentifiedImageError
 
 from glassplate.codecs import Pixels
 from glassplate.codecs.errors import DamagedImageError, NotAnImageError, TooManyPixelsError
-from glassplate.pipelines.archive.format.schema import Segment
 from glassplate.pipelines.pictures.formats import (
     DECODED,
     deeper_than_8_bit,
@@ -26,6 +25,7 @@ from glassplate.pipelines.pictures.formats import (
     sniff,
 )
 from glassplate.pipelines.pictures.orientation import orientation_of, reset_exif, reset_xmp, upright
+from glassplate.pipelines.pictures.segment import Segment
 from glassplate.pipelines.pictures.segments import read_segments
 
 Image.MAX_IMAGE_PIXELS = None

@@ -16,7 +16,7 @@ from contextlib import suppress
 
 from PIL import Image
 
-from glassplate.pipelines.archive.format.schema import Segment
+from glassplate.pipelines.pictures.segment import Segment
 
 _PHOTOSHOP = b"Photoshop 3.0\0"
 _CODING_OR_COLUMN = (

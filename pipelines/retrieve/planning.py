@@ -20,8 +20,8 @@ from glassplate.codecs.restore.options import RestoreOptions
 from glassplate.pipelines.archive.deliver.file import check_labelled, writable_format
 from glassplate.pipelines.archive.deliver.folder import STORED, safe_name, suffix_of
 from glassplate.pipelines.archive.read.reader import Archive, open_archive
-from glassplate.pipelines.compress.config import JobConfig
 from glassplate.pipelines.errors import NotFoundError
+from glassplate.pipelines.jobs.config import JobConfig
 from glassplate.pipelines.storage.store import Store
 
 FOLDER = "_retrieve"

@@ -19,8 +19,8 @@ from glassplate.codecs.hyperprior.network.model import (
     HyperAnalysis,
     Hyperprior,
     Synthesis,
-    channels_last,
 )
+from glassplate.codecs.layers.convolutions import channels_last
 from glassplate.codecs.layers.rate_blocks import Block, asinh
 
 PEAK = 255.0

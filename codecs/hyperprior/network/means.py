@@ -9,8 +9,9 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from glassplate.codecs.hyperprior.network.folded import FoldedBlock, pointwise, weights_of
-from glassplate.codecs.hyperprior.network.model import MeanNet, channels_last
+from glassplate.codecs.hyperprior.network.model import MeanNet
 from glassplate.codecs.hyperprior.network.order import STEPS, cells
+from glassplate.codecs.layers.convolutions import channels_last
 from glassplate.codecs.layers.rate_blocks import asinh
 
 Floats = npt.NDArray[np.float32]

@@ -11,7 +11,8 @@ from glassplate.codecs.hyperprior.network.scale_net import SCALES
 from glassplate.codecs.hyperprior.training.objective import estimate
 from glassplate.codecs.layers.opponent import to_opponent
 from glassplate.codecs.layers.rate_blocks import QUALITY_STEPS
-from glassplate.codecs.refine.network import STRIDE, Condition
+from glassplate.codecs.layers.windows import STRIDE
+from glassplate.codecs.refine.network import Condition
 
 TINY = 1e-8
 RIDGE = 1e-4

@@ -14,8 +14,9 @@ from PIL.PngImagePlugin import PngInfo
 
 from glassplate.codecs import Region
 from glassplate.codecs.errors import ConfigError
-from glassplate.pipelines.archive.format.schema import ImageRow, Segment
+from glassplate.pipelines.archive.format.schema import ImageRow
 from glassplate.pipelines.archive.read.reader import Archive
+from glassplate.pipelines.pictures.segment import Segment
 from glassplate.pipelines.pictures.segments import jpeg_segment, photoshop, texts
 
 _JPEG_BLOCK = 65533

@@ -23,7 +23,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from glassplate.pipelines.archive.format.manifest import FileEntry
-from glassplate.pipelines.archive.write.shard import open_parquet, write_parquet
+from glassplate.pipelines.archive.format.parquet import open_parquet, write_parquet
 from glassplate.pipelines.storage.store import Store
 
 ENTRY = np.dtype([("key", "<u8"), ("shard", "<i4"), ("row", "<i4")])

@@ -11,8 +11,8 @@ import pyarrow.parquet as pq
 from glassplate.codecs.container.bitstream import check_damage
 from glassplate.codecs.errors import BitstreamError
 from glassplate.pipelines.archive.format.manifest import FileEntry
+from glassplate.pipelines.archive.format.parquet import open_parquet
 from glassplate.pipelines.archive.format.schema import TABLES, BitstreamRow, ImageRow
-from glassplate.pipelines.archive.write.shard import open_parquet
 from glassplate.pipelines.errors import ShardDamagedError
 from glassplate.pipelines.storage.store import Store
 

@@ -8,9 +8,11 @@ the end, with a new version.
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
-from typing import Any, Literal, TypedDict
+from typing import Any, Literal
 
 import pyarrow as pa
+
+from glassplate.pipelines.pictures.segment import Segment
 
 SCHEMA_VERSION = 2
 """2 added `segments` and `run_id`; files of version 1 read as if they were null."""
@@ -138,17 +140,6 @@ class ImageRow:
     error_message: str | None = None
     bitstream_row: int | None = None
     run_id: str | None = None
-
-
-class Segment(TypedDict):
-    """A piece of metadata in its file's own words, without markers, lengths and checksums.
-
-    kind: "APP0" to "APP15", "COM", "trailer" (what follows the picture) of a JPEG file; the type
-    of a PNG chunk; "comment" of a GIF file.
-    """
-
-    kind: str
-    data: bytes
 
 
 @dataclass(frozen=True)

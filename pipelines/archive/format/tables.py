@@ -8,8 +8,8 @@ import pyarrow.dataset as ds
 import pyarrow.fs as pafs
 
 from glassplate.pipelines.archive.format.manifest import FileEntry, Snapshot
+from glassplate.pipelines.archive.format.runs import run_of
 from glassplate.pipelines.archive.format.schema import TABLES
-from glassplate.pipelines.archive.write.sweep import run_of
 from glassplate.pipelines.storage.store import Store
 
 

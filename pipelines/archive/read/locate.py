@@ -17,6 +17,7 @@ from glassplate.pipelines.archive.format.index import (
     text_key,
 )
 from glassplate.pipelines.archive.format.manifest import FileEntry, Snapshot
+from glassplate.pipelines.archive.format.parquet import open_parquet
 from glassplate.pipelines.archive.format.rows import (
     PARQUET_ERRORS,
     damaged,
@@ -25,7 +26,6 @@ from glassplate.pipelines.archive.format.rows import (
 )
 from glassplate.pipelines.archive.format.schema import ImageRow
 from glassplate.pipelines.archive.format.snapshots import check_not_forgotten
-from glassplate.pipelines.archive.write.shard import open_parquet
 from glassplate.pipelines.errors import NotFoundError, ShardDamagedError
 from glassplate.pipelines.storage.store import Store
 

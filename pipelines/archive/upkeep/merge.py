@@ -15,16 +15,12 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from glassplate.pipelines.archive.format.manifest import FileEntry, Ledger, ShardEntry
+from glassplate.pipelines.archive.format.parquet import open_parquet
 from glassplate.pipelines.archive.format.rows import PARQUET_ERRORS, damaged
+from glassplate.pipelines.archive.format.runs import run_of
 from glassplate.pipelines.archive.format.schema import TABLES
 from glassplate.pipelines.archive.format.staging import STAGING, StagedShard, mark_staged
-from glassplate.pipelines.archive.write.shard import (
-    ROW_GROUP_BYTES,
-    ROW_GROUP_ROWS,
-    open_parquet,
-    write_table,
-)
-from glassplate.pipelines.archive.write.sweep import run_of
+from glassplate.pipelines.archive.write.shard import ROW_GROUP_BYTES, ROW_GROUP_ROWS, write_table
 from glassplate.pipelines.errors import ShardDamagedError
 from glassplate.pipelines.storage.store import Store
 

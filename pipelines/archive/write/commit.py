@@ -36,6 +36,8 @@ from glassplate.pipelines.archive.format.manifest import (
     Snapshot,
 )
 from glassplate.pipelines.archive.format.models import write_models
+from glassplate.pipelines.archive.format.parquet import open_parquet
+from glassplate.pipelines.archive.format.runs import RUN_FOLDERS
 from glassplate.pipelines.archive.format.schema import SCHEMA_VERSION
 from glassplate.pipelines.archive.format.snapshots import (
     create_archive,
@@ -44,8 +46,7 @@ from glassplate.pipelines.archive.format.snapshots import (
     manifest_path,
 )
 from glassplate.pipelines.archive.format.staging import StagedShard
-from glassplate.pipelines.archive.write.shard import open_parquet
-from glassplate.pipelines.archive.write.sweep import RUN_FOLDERS, orphans, stale, sweep
+from glassplate.pipelines.archive.write.sweep import orphans, stale, sweep
 from glassplate.pipelines.errors import ArchiveError, CommitConflictError, LedgerError
 from glassplate.pipelines.storage.store import Store
 

@@ -5,17 +5,15 @@ The same rows give the same bytes.
 
 from __future__ import annotations
 
-import hashlib
 import logging
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass
-from typing import IO, Any, Self
+from typing import Any, Self
 
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 from glassplate.pipelines.archive.format.manifest import FileEntry, Ledger, ShardEntry
+from glassplate.pipelines.archive.format.parquet import _HashedParquet, open_parquet, write_parquet
 from glassplate.pipelines.archive.format.schema import (
     TABLES,
     BitstreamRow,
@@ -132,11 +130,6 @@ def ledger_of(images: Sequence[ImageRow]) -> Ledger:
     )
 
 
-def open_parquet(store: Store, path: str, *, checksums: bool = True) -> pq.ParquetFile:
-    """Open one Parquet file; damaged pages raise OSError when read, unless told otherwise."""
-    return pq.ParquetFile(store.open(path), page_checksum_verification=checksums)
-
-
 def write_table(store: Store, path: str, table: str, row_groups: Iterable[pa.Table]) -> FileEntry:
     """Write one Parquet file of an archive's table, row group by row group, and read it back.
 
@@ -146,40 +139,6 @@ def write_table(store: Store, path: str, table: str, row_groups: Iterable[pa.Tab
     entry = write_parquet(store, path, schema, row_groups, **_writer_options(table, schema))
     _read_back(store, entry)
     return entry
-
-
-def write_parquet(
-    store: Store, path: str, schema: pa.Schema, row_groups: Iterable[pa.Table], **options: Any
-) -> FileEntry:
-    """Write tables as the row groups of one file, which is hashed on its way."""
-    with ExitStack() as stack:
-        file = _HashedParquet(stack, store, path, schema, **options)
-        for group in row_groups:
-            file.write(group)
-    return file.entry()
-
-
-class _HashedParquet:
-    """A Parquet file that is hashed on its way to the store; whole when the stack unwinds."""
-
-    def __init__(
-        self, stack: ExitStack, store: Store, path: str, schema: pa.Schema, **options: Any
-    ) -> None:
-        self._path = path
-        self._rows = 0
-        self._sink = _HashingSink(stack.enter_context(store.create(path)))
-        writer = pq.ParquetWriter(self._sink, schema, write_page_checksum=True, **options)
-        self._writer = stack.enter_context(writer)
-
-    def write(self, group: pa.Table) -> None:
-        """Add a row group."""
-        self._writer.write_table(group, row_group_size=group.num_rows or None)
-        self._rows += group.num_rows
-
-    def entry(self) -> FileEntry:
-        """What the manifest says of the file, once it is whole."""
-        digest = self._sink.digest.hexdigest()
-        return FileEntry(path=self._path, rows=self._rows, bytes=self._sink.size, sha256=digest)
 
 
 class _TableWriter:
@@ -252,26 +211,3 @@ def _read_back(store: Store, entry: FileEntry) -> None:
         raise ShardDamagedError(
             "other bytes were read back than were written", "Check the disk.", entry.path
         )
-
-
-@dataclass
-class _HashingSink:
-    """A file that hashes what passes through it on its way to the file system."""
-
-    file: IO[bytes]
-
-    def __post_init__(self) -> None:
-        self.digest = hashlib.sha256()
-        self.size = 0
-        self.closed = False
-
-    def write(self, data: bytes) -> int:
-        self.digest.update(data)
-        self.size += memoryview(data).nbytes
-        return self.file.write(data)
-
-    def tell(self) -> int:
-        return self.size
-
-    def flush(self) -> None:
-        self.file.flush()

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 
 from glassplate.pipelines.archive.format.manifest import Snapshot
+from glassplate.pipelines.archive.format.runs import RUN_FOLDERS, run_of, runs_of
 from glassplate.pipelines.archive.format.snapshots import manifest_numbers, read_snapshot
 from glassplate.pipelines.archive.format.staging import STAGING, StagedShard
 from glassplate.pipelines.errors import ManifestError, StorageError
@@ -14,7 +15,6 @@ from glassplate.pipelines.storage.store import Store
 
 logger = logging.getLogger(__name__)
 
-RUN_FOLDERS = ("images", "bitstreams", "latents", "_index")
 STAGING_LIFETIME = timedelta(days=7)
 
 
@@ -40,17 +40,6 @@ def orphans(store: Store, base: Snapshot | None, run_id: str) -> list[str]:
         logger.warning("%s; folders of unfinished runs are kept", error)
         return []
     return [path for path in found if run_of(path) not in known]
-
-
-def runs_of(snapshot: Snapshot) -> set[str]:
-    """Ids of the runs whose files a snapshot names."""
-    files = [shard.images for shard in snapshot.shards]
-    return {run_of(file.path) for file in (*files, *snapshot.id_index, *snapshot.name_index)}
-
-
-def run_of(path: str) -> str:
-    """The run id in the path of a published file: 'images/run=<run id>/<sha256>.parquet'."""
-    return path.split("/run=", 1)[1].split("/", 1)[0]
 
 
 def stale(store: Store, staged: Sequence[StagedShard]) -> list[str]:

@@ -16,7 +16,7 @@ from glassplate.codecs.autoencoder.training.study import run_study
 from glassplate.codecs.errors import ConfigError
 from glassplate.codecs.training.config import TrainConfig
 from glassplate.codecs.training.loop import METRICS, read_metrics
-from glassplate.codecs.training.registry import train_model
+from glassplate.codecs.training.train import train_model
 
 
 @pytest.fixture

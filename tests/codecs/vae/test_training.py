@@ -15,7 +15,7 @@ from glassplate.codecs.errors import ConfigError, WeightsError
 from glassplate.codecs.measures.pixels import psnr
 from glassplate.codecs.training.config import TrainConfig
 from glassplate.codecs.training.loop import read_metrics
-from glassplate.codecs.training.registry import train_model
+from glassplate.codecs.training.train import train_model
 from glassplate.codecs.vae.codec import VaeCodec, VaeConfig
 from glassplate.codecs.vae.model import SIZES
 from glassplate.codecs.vae.training.task import VaeTask

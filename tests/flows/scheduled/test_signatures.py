@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from glassplate.codecs.training.registry import TRAINERS
+from glassplate.codecs.training.trainers import TRAINERS
 from glassplate.flows.cli.compress import compress, plan
 from glassplate.flows.cli.retrieve import retrieve
 from glassplate.flows.cli.train import train, train_refiner

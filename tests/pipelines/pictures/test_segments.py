@@ -14,9 +14,9 @@ from PIL import Image, PngImagePlugin
 
 from glassplate.pipelines import Archive, open_archive
 from glassplate.pipelines.archive.deliver.file import deliver
-from glassplate.pipelines.archive.format.schema import Segment
 from glassplate.pipelines.compress.config import CompressConfig
 from glassplate.pipelines.compress.run import compress
+from glassplate.pipelines.pictures.segment import Segment
 from glassplate.pipelines.pictures.segments import dots_per_inch, read_segments, texts
 
 IPTC = b"\x1c\x02\x78\x00\x0bA caption \xe9"

@@ -2,18 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from importlib import import_module
-from typing import TYPE_CHECKING, Any
-
-from glassplate.codecs.errors import ConfigError
-from glassplate.codecs.training.callbacks import SILENT, Callbacks
-
-if TYPE_CHECKING:
-    from pathlib import Path
-
-    from glassplate.codecs.training.config import TrainConfig
+from pathlib import Path
+from typing import Any
 
 
 @dataclass(frozen=True)
@@ -31,12 +24,11 @@ class Trainer:
     size: str
     defaults: Mapping[str, Any] = field(default_factory=dict)
 
-    def __call__(self, config: TrainConfig, callbacks: Callbacks = SILENT) -> Path:
-        """Raises what the trainer raises."""
+    def load(self) -> Callable[..., Path]:
+        """The function that trains; its module is imported here."""
         module, function = self.target.split(":")
-        train: Any = getattr(import_module(module), function)
-        weights: Path = train(config, callbacks)
-        return weights
+        train: Callable[..., Path] = getattr(import_module(module), function)
+        return train
 
 
 TRAINERS: dict[str, Trainer] = {
@@ -80,15 +72,3 @@ TRAINERS: dict[str, Trainer] = {
         {"average": 0.998, "late_from": 1},
     ),
 }
-
-
-def train_model(config: TrainConfig, callbacks: Callbacks = SILENT) -> Path:
-    """Train what the configuration says; returns the weight file.
-
-    Raises ConfigError for an unknown kind or size, or for options that contradict the checkpoint;
-    InputError if there are no pictures; WeightsError for unsound weights to start from;
-    StoppedError when it was stopped.
-    """
-    if config.kind not in TRAINERS:
-        raise ConfigError(f"nothing named {config.kind!r}", f"Known: {', '.join(TRAINERS)}.")
-    return TRAINERS[config.kind](config, callbacks)

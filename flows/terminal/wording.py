@@ -1,0 +1,89 @@
+"""What people read of a compaction, a retrieval, a training run."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from glassplate.flows.terminal.output import human_bytes, human_seconds
+
+if TYPE_CHECKING:
+    from glassplate.codecs.training.callbacks import Step
+    from glassplate.pipelines.archive.upkeep.compact import Compaction
+    from glassplate.pipelines.jobs.progress import Progress
+
+
+def record_of(result: Compaction) -> dict[str, Any]:
+    """What a compaction did, as one JSON object."""
+    return {
+        "snapshot": result.snapshot.number if result.snapshot else None,
+        "shards_before": result.shards_before,
+        "shards_after": result.shards_after,
+        "snapshots_forgotten": result.expired.snapshots,
+        "files_deleted": result.expired.files,
+        "bytes_deleted": result.expired.bytes,
+    }
+
+
+def lines_of(result: Compaction) -> list[str]:
+    """The same for people."""
+    if result.snapshot is None:
+        lines = [f"nothing to merge: {result.shards_before} shards"]
+    else:
+        lines = [
+            f"{result.shards_before} shards became {result.shards_after}, "
+            f"snapshot {result.snapshot.number}"
+        ]
+    expired = result.expired
+    if expired.snapshots:
+        lines.append(
+            f"{expired.snapshots} snapshots forgotten, {expired.files} files deleted, "
+            f"{human_bytes(expired.bytes)}"
+        )
+    return lines
+
+
+def rates(progress: Progress) -> str:
+    """'12.3 images/s, 2 failed, 1 min 20 s left'; '' at the start."""
+    if progress.done == progress.resumed:
+        return ""
+    parts = [f"{progress.images_per_second:.1f} images/s"]
+    if progress.failed:
+        parts.append(f"{progress.failed} failed")
+    if progress.eta is not None and progress.done < progress.total:
+        parts.append(f"{human_seconds(progress.eta)} left")
+    return ", ".join(parts)
+
+
+_ABOUT_THE_RUN = {"time", "step", "minutes", "learning_rate", "pictures", "device", "points"}
+_ABOUT_THE_RUN |= {"samples", "collapse"}
+
+
+def step_text(step: Step) -> str:
+    """'loss 0.4466, learning rate 1.8e-05, 3 min 20 s left'."""
+    left = human_seconds(60 * step.minutes_left)
+    return f"loss {step.loss:.4f}, learning rate {step.learning_rate:.1e}, {left} left"
+
+
+def measures(record: dict[str, Any]) -> dict[str, Any]:
+    """The measures of a validation record; points of a rate-distortion curve and the reasons of a
+    collapse as text."""
+    found = {name: value for name, value in record.items() if name not in _ABOUT_THE_RUN}
+    if "collapse" in record:
+        found["collapse"] = ", ".join(one["reason"] for one in record["collapse"]) or None
+    points = [f"{bpp:.3f} bpp {db:.2f} dB" for bpp, db in record.get("points", [])]
+    return found | {f"point {place}": text for place, text in enumerate(points, 1)}
+
+
+def validation_text(record: dict[str, Any]) -> str:
+    """'step 1200, minute 12.0: validation loss 0.5275, 0.113 bpp 26.05 dB, ...'."""
+    parts = [
+        text if name.startswith("point ") else f"{name.replace('_', ' ')} {text}"
+        for name, text in measures(record).items()
+        if text is not None
+    ]
+    return f"step {record['step']}, minute {record['minutes']}: {', '.join(parts)}"
+
+
+def validation_row(record: dict[str, Any]) -> dict[str, Any]:
+    """The same as a row of a table."""
+    return {"step": record["step"], "minutes": record["minutes"], **measures(record)}
