@@ -12,15 +12,17 @@ import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Literal, Protocol, Self, TypeAlias, runtime_checkable
+from typing import TYPE_CHECKING, Any, Literal, Protocol, Self, TypeAlias, runtime_checkable
 
-import numpy as np
-import numpy.typing as npt
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from glassplate.codecs.errors import DeviceError
 
-Pixels: TypeAlias = npt.NDArray[np.uint8]
+if TYPE_CHECKING:  # commands that touch no pixels do without
+    import numpy as np
+    import numpy.typing as npt
+
+Pixels: TypeAlias = "npt.NDArray[np.uint8]"
 """One picture: (height, width, channels), 8 bit. Channels are 1 (grey), 2 (grey and alpha), 3 (RGB)
 or 4 (RGB and alpha); alpha is straight, not premultiplied."""
 
@@ -190,6 +192,8 @@ def crop(image: Pixels, region: Region | None) -> Pixels:
     if region.y >= image.shape[0] or region.x >= image.shape[1]:
         raise ValueError(f"the region lies outside the {image.shape[1]} x {image.shape[0]} picture")
     part = image[region.y : region.y + region.height, region.x : region.x + region.width]
+    import numpy as np
+
     return np.ascontiguousarray(part)
 
 

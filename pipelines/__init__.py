@@ -1,5 +1,8 @@
-"""What runs over a collection: the archive, planning, encoding, committing, reading."""
+"""What runs over a collection: listing, planning, Beam jobs, the archive.
 
-from glassplate.pipelines.archive.read.reader import Archive, open_archive
+The names beside, in the stub, are the public ones; each is imported when it is first asked for.
+"""
 
-__all__ = ["Archive", "open_archive"]
+import lazy_loader
+
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

@@ -6,28 +6,17 @@ Commands import what they need when they run, so that `--help` is quick.
 from __future__ import annotations
 
 import logging
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import Annotated, Any
 
 import typer
-from typer.core import TyperGroup
 
 from glassplate.codecs.errors import ConfigError, GlassplateError
-from glassplate.flows.cli import compact as cli_compact
-from glassplate.flows.cli import compress as cli_compress
-from glassplate.flows.cli import evaluate as cli_evaluate
-from glassplate.flows.cli import get as cli_restore
-from glassplate.flows.cli import latents as cli_latents
-from glassplate.flows.cli import query as cli_query
-from glassplate.flows.cli import report as cli_report
-from glassplate.flows.cli import restore as cli_restoration
-from glassplate.flows.cli import retrieve as cli_retrieve
-from glassplate.flows.cli import study as cli_study
-from glassplate.flows.cli import train as cli_train
-from glassplate.flows.options.common import output_of
+from glassplate.flows.cli.commands import LazyGroup
 from glassplate.flows.terminal.exit_codes import MEANING, ExitCode, exit_code_of
-from glassplate.flows.terminal.output import Output
+from glassplate.flows.terminal.output import Output, output_of
 
 EPILOG = "\n\n".join(["Exit codes:", *(f"{code.value}: {text}" for code, text in MEANING.items())])
 
@@ -35,7 +24,7 @@ EPILOG = "\n\n".join(["Exit codes:", *(f"{code.value}: {text}" for code, text in
 _UsageError: Any = typer.BadParameter.__mro__[1]  # click's; newer typers carry their own copy
 
 
-class _Commands(TyperGroup):
+class _Commands(LazyGroup):
     """Turns typed errors into one line and an exit code; a bug keeps its traceback."""
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
@@ -81,40 +70,32 @@ def _file_errors() -> tuple[type[Exception], ...]:
     return file_errors()
 
 
+def _version(wanted: bool) -> None:
+    if wanted:
+        from importlib.metadata import version
+
+        sys.stdout.write(f"glassplate {version('glassplate')}\n")
+        raise typer.Exit
+
+
 app = typer.Typer(
     name="glassplate",
-    help="Shrink an image collection into one queryable Parquet archive; get every picture back.",
     epilog=EPILOG,
     cls=_Commands,
     no_args_is_help=True,
     rich_markup_mode="markdown",
     pretty_exceptions_enable=False,
-    add_completion=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
 )
 
-app.command()(cli_compress.compress)
-app.command()(cli_compress.plan)
-app.command(name="list")(cli_query.list_pictures)
-app.command()(cli_query.query)
-app.command()(cli_query.info)
-app.command()(cli_restore.get)
-app.command()(cli_restore.extract)
-app.command()(cli_restoration.restore)
-app.command()(cli_retrieve.retrieve)
-app.command()(cli_restore.verify)
-app.command()(cli_compact.compact)
-app.command()(cli_query.stats)
-app.command()(cli_report.codecs)
-app.command()(cli_report.runners)
-app.command()(cli_report.report)
-app.command()(cli_evaluate.evaluate)
-app.command()(cli_report.demo)
-app.command()(cli_latents.similar)
-app.command()(cli_latents.export)
-app.command()(cli_latents.sample)
-app.command()(cli_latents.interpolate)
-app.add_typer(cli_study.app)
-app.add_typer(cli_train.app)
+
+@app.callback()
+def glassplate(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="The version.")
+    ] = False,
+) -> None:
+    """Shrink an image collection into one queryable Parquet archive; get every picture back."""
 
 
 def main() -> None:

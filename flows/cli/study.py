@@ -31,11 +31,11 @@ if TYPE_CHECKING:
 
 LEARNING_RATE = 3e-3
 
-app = typer.Typer(name="study", help="Train variants of a model under one budget and compare them.")
+app = typer.Typer(name="study")
 
 
 @app.callback()
-def study() -> None:
+def about() -> None:
     """Train variants of a model under one budget and compare them."""
 
 

@@ -33,11 +33,12 @@ from glassplate.flows.options.training import (
     StepsOption,
 )
 
-app = typer.Typer(
-    name="train",
-    help="Train a model, or fine-tune a shipped one on a collection of your own.",
-    no_args_is_help=True,
-)
+app = typer.Typer(name="train", no_args_is_help=True)
+
+
+@app.callback()
+def about() -> None:
+    """Train a model, or fine-tune a shipped one on a collection of your own."""
 
 
 def train(

@@ -16,7 +16,7 @@ from pydantic import BaseModel
 from glassplate.codecs.base import Device, Region
 from glassplate.codecs.errors import ConfigError
 from glassplate.codecs.registry import parse_options
-from glassplate.flows.terminal.output import Output
+from glassplate.flows.terminal.output import output_of as output_of
 
 if TYPE_CHECKING:
     from pydantic import ValidationError
@@ -80,11 +80,6 @@ DeviceOption = Annotated[
     ),
 ]
 NoProgress = Annotated[bool, typer.Option("--no-progress", help="No progress on stderr.")]
-
-
-def output_of(context: typer.Context) -> Output:
-    """The output that --json chose, or the one for people."""
-    return cast(Output, context.find_root().obj)
 
 
 def compress_config(

@@ -20,6 +20,8 @@ from rich.table import Table
 from glassplate.codecs.errors import GlassplateError
 
 if TYPE_CHECKING:
+    import typer
+
     from glassplate.pipelines.archive.format.manifest import Ledger
 
 _ABSENT = "–"
@@ -166,3 +168,9 @@ def plain(value: Any) -> Any:
     if isinstance(value, datetime | date):
         return value.isoformat()
     return value if isinstance(value, str | int | None) else str(value)
+
+
+def output_of(context: typer.Context) -> Output:
+    """The output of a command: JSON lines, if --json was given, or text for people."""
+    output: Output = context.find_root().obj
+    return output

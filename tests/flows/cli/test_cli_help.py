@@ -6,11 +6,12 @@ import json
 import subprocess
 import sys
 from collections.abc import Callable
+from importlib.metadata import version
 from typing import Any
 
 import pytest
 
-from glassplate.flows.cli.main import app
+from glassplate.flows.cli.commands import COMMANDS, GROUPS
 from glassplate.flows.terminal.exit_codes import MEANING, ExitCode, exit_code_of
 from glassplate.pipelines.errors import (
     CommitConflictError,
@@ -21,11 +22,11 @@ from glassplate.pipelines.errors import (
     TooManyFailuresError,
 )
 
-COMMANDS = ["compress", "plan", "list", "query", "info", "get", "extract", "retrieve", "verify"]
-COMMANDS += ["compact", "restore"]
-COMMANDS += ["stats", "codecs", "runners", "report", "evaluate", "demo"]
-COMMANDS += ["similar", "export", "sample", "interpolate"]
+ALONE = [name for name, target in COMMANDS.items() if not target.endswith(":app")]
+"""Commands that have no commands of their own."""
+
 Run = Callable[..., Any]
+HEAVY = {"torch", "apache_beam", "prefect", "matplotlib", "PIL"}
 
 
 def test_help_names_every_command_and_exit_code(glassplate: Run) -> None:
@@ -34,10 +35,22 @@ def test_help_names_every_command_and_exit_code(glassplate: Run) -> None:
     assert [c for c in COMMANDS if f" {c} " not in done.out] == []
     for code, meaning in MEANING.items():
         assert f"{code.value}: {meaning}" in done.out
-    assert len(app.registered_commands) == len(COMMANDS)
+    assert [panel for panel in GROUPS if f"─ {panel} ─" not in done.out] == []
 
 
-@pytest.mark.parametrize("name", COMMANDS)
+def test_the_list_shows_what_each_command_says_of_itself(glassplate: Run) -> None:
+    listed = " ".join(glassplate("-h").out.replace("│", " ").split())
+    for name in COMMANDS:
+        own = glassplate(name, "--help").out.split("\n\n")
+        first = " ".join(line.strip() for line in own[1].splitlines() if line.strip())
+        assert f"{name} {first}" in listed
+
+
+def test_the_version_is_that_of_the_package(glassplate: Run) -> None:
+    assert glassplate("--version").out == f"glassplate {version('glassplate')}\n"
+
+
+@pytest.mark.parametrize("name", ALONE)
 def test_every_command_has_an_example_and_json(name: str, glassplate: Run) -> None:
     done = glassplate(name, "--help")
     assert done.code == 0
@@ -46,10 +59,20 @@ def test_every_command_has_an_example_and_json(name: str, glassplate: Run) -> No
 
 
 def test_help_loads_nothing_heavy() -> None:
-    heavy = "{'torch', 'apache_beam', 'prefect', 'matplotlib', 'pyarrow', 'duckdb', 'PIL'}"
-    code = f"import sys, glassplate.flows.cli.main; print({heavy} & set(sys.modules))"
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert done.stdout.strip() == "set()"
+    assert loaded_by("--help") & (HEAVY | {"pyarrow", "numpy", "duckdb", "pydantic"}) == set()
+    assert loaded_by("query", "--help") & (HEAVY | {"pyarrow", "numpy", "duckdb"}) == set()
+
+
+def loaded_by(*arguments: str) -> set[str]:
+    """Modules that a command of its own process has loaded when it ends."""
+    code = (
+        "import sys; from glassplate.flows.cli.main import app\n"
+        "try: app()\nexcept SystemExit: print(*sys.modules, file=sys.stderr)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code, *arguments], capture_output=True, text=True, check=True
+    )
+    return set(done.stderr.split())
 
 
 def test_the_installed_command_starts(command: Run) -> None:

@@ -1,0 +1,15 @@
+from .base import Codec as Codec
+from .base import CodecSpec as CodecSpec
+from .base import Encoded as Encoded
+from .base import FileCodec as FileCodec
+from .base import Pixels as Pixels
+from .base import Region as Region
+from .base import Target as Target
+from .errors import GlassplateError as GlassplateError
+from .measures.pixels import ms_ssim as ms_ssim
+from .measures.pixels import psnr as psnr
+from .registry import codec_from_spec as codec_from_spec
+from .registry import codec_names as codec_names
+from .registry import get_codec as get_codec
+from .registry import register as register
+from .vae.weights import load_decoder as load_decoder

@@ -1,0 +1,12 @@
+from .archive.deliver.folder import Extracted as Extracted
+from .archive.deliver.folder import extract as extract
+from .archive.format.latents import latent_of as latent_of
+from .archive.read.reader import Archive as Archive
+from .archive.read.reader import open_archive as open_archive
+from .archive.upkeep.compact import Compaction as Compaction
+from .archive.upkeep.compact import compact_archive as compact_archive
+from .archive.upkeep.verify import VerifyReport as VerifyReport
+from .archive.upkeep.verify import verify_archive as verify_archive
+from .compress.config import CompressConfig as CompressConfig
+from .compress.run import RunResult as RunResult
+from .retrieve.planning import RetrieveConfig as RetrieveConfig
