@@ -14,8 +14,8 @@ import pyarrow as pa
 
 from glassplate.pipelines.pictures.segment import Segment
 
-SCHEMA_VERSION = 2
-"""2 added `segments` and `run_id`; files of version 1 read as if they were null."""
+SCHEMA_VERSION = 3
+"""2 added `segments` and `run_id`, 3 `gone` and `settings`; they are null in older files."""
 
 EMBEDDING_SIZE = 96
 
@@ -61,6 +61,8 @@ IMAGES = _schema(
         _field("error_message", pa.string(), "subject, cause and fix"),
         _field("bitstream_row", pa.int32(), "row in this shard's bitstreams file; null: none"),
         _field("run_id", pa.string(), "run of the row in a compacted file; null: that of the path"),
+        _field("gone", pa.bool_(), "the source was no longer there; its picture stays"),
+        _field("settings", pa.string(), "sha256 (hex) of the codec's spec and target asked for"),
     ],
 )
 
@@ -140,6 +142,8 @@ class ImageRow:
     error_message: str | None = None
     bitstream_row: int | None = None
     run_id: str | None = None
+    gone: bool | None = None
+    settings: str | None = None
 
 
 @dataclass(frozen=True)
