@@ -30,7 +30,7 @@ MAX_WHOLE_PIXELS = 1 << 24
 TILE_SIDE = 4096
 _STRIP_PIXELS = 1 << 15
 _ERROR_CHUNK = 1 << 15  # so that a chunk's sum of squares, at most 2^15 * 255^2, fits int32
-_SCALE_WEIGHTS = (0.0448, 0.2856, 0.3001, 0.2363, 0.1333)
+SCALE_WEIGHTS = (0.0448, 0.2856, 0.3001, 0.2363, 0.1333)
 _C1, _C2 = (0.01 * 255) ** 2, (0.03 * 255) ** 2
 
 Planes: TypeAlias = npt.NDArray[np.uint8] | npt.NDArray[np.float32]
@@ -87,8 +87,8 @@ def _even_parts(length: int) -> Iterator[slice]:
 def _ms_ssim_whole(a: Planes, b: Planes) -> float:
     score = np.ones(a.shape[2])
     x, y = a, b
-    for scale, weight in enumerate(_SCALE_WEIGHTS):
-        last = scale == len(_SCALE_WEIGHTS) - 1
+    for scale, weight in enumerate(SCALE_WEIGHTS):
+        last = scale == len(SCALE_WEIGHTS) - 1
         score *= np.maximum(_similarity(x, y, luminance=last), 0) ** weight
         if not last:
             x, y = _halve(x), _halve(y)

@@ -11,7 +11,7 @@ _CARD = """# {name}
 
 - Weight file: `{name}.safetensors`, sha256 `{sha256}`
 - Parameters: {parameters:,}
-- Trained by: `glassplate train {kind} --size {size}{start}`
+- Trained by: `glassplate train {kind} --size {size}{options}{start}`
 - Pictures: {pictures} crops from {source}; {licence}
 - Training: {steps:,} steps in {minutes:.0f} minutes on {device}, batches of {batch} x {crop}x{crop}
 - For: photographs, 8-bit RGB or grey. Not for: scans of text, masks, anything that has to be exact
@@ -45,7 +45,12 @@ def run_facts(config: TrainConfig, last: dict[str, Any]) -> dict[str, Any]:
 
 
 def model_card(
-    name: str, sha256: str, parameters: int, config: TrainConfig, records: list[dict[str, Any]]
+    name: str,
+    sha256: str,
+    parameters: int,
+    config: TrainConfig,
+    records: list[dict[str, Any]],
+    options: str = "",
 ) -> str:
     """Markdown for a weight file.
 
@@ -55,6 +60,7 @@ def model_card(
         parameters: Their number.
         config: Options of the run.
         records: Validation records of the run, oldest first.
+        options: That only this kind has, as on the command line.
     """
     last = records[-1]
     return _CARD.format(
@@ -63,6 +69,7 @@ def model_card(
         parameters=parameters,
         kind=config.kind,
         size=config.size,
+        options=options,
         start=f" --start {Path(config.start).name}" if config.start else "",
         **run_facts(config, last),
         rows="\n".join(f"| {bpp:.3f} | {db:.2f} |" for bpp, db in last["points"]),

@@ -120,7 +120,7 @@ def evaluate(
         int | None, typer.Option("--limit", help="Only the first pictures.", show_default=False)
     ] = None,
     ssimulacra2: Annotated[
-        bool, typer.Option("--ssimulacra2", help="Measure SSIMULACRA2, too: seconds a picture.")
+        bool, typer.Option("--ssimulacra2", help="Measure SSIMULACRA2, too.")
     ] = False,
     workers: Annotated[
         int, typer.Option("--workers", help="Worker processes; speeds are then those under load.")

@@ -14,6 +14,7 @@ from glassplate.flows.options.common import (
     DeviceOption,
     JsonOption,
     NoProgress,
+    hyperprior_config,
     refiner_config,
     restorer_config,
     train_config,
@@ -63,6 +64,55 @@ def train(
         kind=context.info_name,
         source=data,
         out=out,
+        size=size,
+        minutes=minutes,
+        steps=steps,
+        start=start,
+        batch=batch,
+        crop=crop,
+        learning_rate=learning_rate,
+        max_crops=max_crops,
+        licence=licence,
+        seed=seed,
+        device=device,
+    )
+    run_training(context, config, shown=not no_progress)
+
+
+def train_hyperprior(
+    context: typer.Context,
+    data: DataOption,
+    out: OutOption,
+    ms_ssim: Annotated[
+        float,
+        typer.Option("--ms-ssim", help="Share of MS-SSIM in what is lost, 0.3 say; 0 to 1."),
+    ] = 0.0,
+    ssimulacra2: Annotated[
+        float,
+        typer.Option("--ssimulacra2", help="Share of SSIMULACRA2; squared errors are the rest."),
+    ] = 0.0,
+    size: SizeOption = None,
+    minutes: MinutesOption = None,
+    steps: StepsOption = None,
+    start: StartOption = None,
+    batch: BatchOption = None,
+    crop: Annotated[
+        int | None,
+        typer.Option("--crop", help="Side of the crops in pixels: 128, or 256 for the eye."),
+    ] = None,
+    learning_rate: RateOption = None,
+    max_crops: MaxCropsOption = 10_000,
+    licence: LicenceOption = "",
+    seed: SeedOption = 0,
+    device: DeviceOption = "auto",
+    no_progress: NoProgress = False,
+    as_json: JsonOption = False,
+) -> None:
+    config = hyperprior_config(
+        source=data,
+        out=out,
+        ms_ssim=ms_ssim,
+        ssimulacra2=ssimulacra2,
         size=size,
         minutes=minutes,
         steps=steps,
@@ -206,6 +256,7 @@ Examples:
 
 _OWN_COMMANDS: dict[str, tuple[Callable[..., None], str]] = {
     "gan": (train, "--size 64"),
+    "hyperprior": (train_hyperprior, "--start shipped --ms-ssim 0.3 --ssimulacra2 0.3"),
     "refiner": (train_refiner, "--kind diffusion"),
     "restorer": (train_restorer, "--task upscale"),
 }

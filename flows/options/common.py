@@ -21,6 +21,7 @@ from glassplate.flows.terminal.output import output_of as output_of
 if TYPE_CHECKING:
     from pydantic import ValidationError
 
+    from glassplate.codecs.hyperprior.training.train import HyperpriorTrainConfig
     from glassplate.codecs.refine.training.train import RefinerTrainConfig
     from glassplate.codecs.restore.training.train import RestorerTrainConfig
     from glassplate.codecs.training.config import TrainConfig
@@ -117,6 +118,13 @@ def train_config(**fields: Any) -> TrainConfig:
     from glassplate.codecs.training.config import TrainConfig
 
     return _timed(TrainConfig, fields)
+
+
+def hyperprior_config(**fields: Any) -> HyperpriorTrainConfig:
+    """The options of training `hyperprior`. Raises ConfigError naming the option, DeviceError."""
+    from glassplate.codecs.hyperprior.training.train import HyperpriorTrainConfig
+
+    return _timed(HyperpriorTrainConfig, fields)
 
 
 def refiner_config(**fields: Any) -> RefinerTrainConfig:

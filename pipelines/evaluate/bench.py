@@ -169,12 +169,15 @@ class Picture:
             return {"scores": np.array("null"), "patches": empty}
         pixels, stream = self._pixels(quality, variant), found[1]
         similarity = ms_ssim(self.pixels, pixels)
-        assert similarity is not None  # pictures that are too small were left out
+        look = ssimulacra2(self.pixels, pixels)
+        # too small pictures were left out
+        assert similarity is not None
+        assert look is not None
         scores = Scores(
             bpp=self.bpp(stream),
             psnr=psnr(self.pixels, pixels),
             ms_ssim=similarity,
-            ssimulacra2=ssimulacra2(self.pixels, pixels),
+            ssimulacra2=look,
             st_lpips=self.original.st_lpips(pixels),
         )
         kept = np.array(json.dumps(asdict(scores)))

@@ -112,8 +112,6 @@ def evaluate(config: EvaluateConfig, progress: Show | None = None) -> Evaluation
     any work, and EncodeError or BitstreamError where a codec fails.
     """
     optional("bjontegaard", EXTRA)
-    if config.ssimulacra2:
-        optional("ssimulacra2", EXTRA)
     codecs = {name: build_choice(name, config.device, config.plugins) for name in config.codecs}
     refusals = {name: codec.refuses for name, codec in codecs.items()}
     pictures, left_out = choose(config.source, refusals, config.limit, config.max_pixels)

@@ -19,12 +19,10 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from glassplate.codecs.base import Device
 from glassplate.codecs.errors import EncodeError
-from glassplate.codecs.extras import optional
 from glassplate.codecs.measures import efficientnet as photo_features
 from glassplate.codecs.measures import st_lpips
 from glassplate.codecs.measures.frechet import frechet_distance
 from glassplate.codecs.measures.official_measures import find_given
-from glassplate.codecs.measures.packaged_weights import EXTRA
 from glassplate.codecs.measures.pixels import MIN_SIDE
 from glassplate.codecs.refine.options import MAX_STEPS, Kind
 from glassplate.pipelines.evaluate.bench import Bench, Measured, Picture
@@ -148,7 +146,6 @@ def evaluate_refine(
     """
     given = find_given(config.perceptual_weights) if config.perceptual_weights else ()
     bench = Bench(config.codec, folder, config.device, config.plugins, config.max_pixels, given)
-    optional("ssimulacra2", EXTRA)
     st_lpips.load_network()
     photo_features.load_network()
     codecs = {choice: bench.build(choice) for choice in (config.codec, *config.peers)}

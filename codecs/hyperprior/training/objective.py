@@ -14,12 +14,42 @@ from glassplate.codecs.hyperprior.network.model import Hyperprior
 from glassplate.codecs.hyperprior.network.order import step_masks
 from glassplate.codecs.hyperprior.network.scale_net import SCALE_UNIT, ZERO_INDEX, ste_round
 from glassplate.codecs.layers.rate_blocks import QUALITY_STEPS, asinh
+from glassplate.codecs.measures.similarity import ms_ssim
+from glassplate.codecs.measures.ssimulacra2 import weighted_sum
 
 LAMBDA_MIN = 0.0008
 LAMBDA_MAX = 0.15
 BALANCE = 0.3
 """The loss of a quality is divided by (lambda / LAMBDA_MIN) ** BALANCE, so that none dominates."""
 MIN_LIKELIHOOD = 1e-6
+MS_SSIM_UNIT, SSIMULACRA2_UNIT = 1280.0, 10.0
+"""What 1 - MS-SSIM and SSIMULACRA2's weighted sum are multiplied by, to be of the size of squared
+errors at 255 scale."""
+
+
+@dataclass(frozen=True)
+class Mix:
+    """What the distortion is made of: shares of MS-SSIM and SSIMULACRA2; squared errors the rest.
+
+    Source: Wang et al., Asilomar 2003, and Sneyers, libjxl 2023; 1280 is such that half MS-SSIM and
+    half squared errors hardly cost PSNR.
+    """
+
+    ms_ssim: float = 0.0
+    ssimulacra2: float = 0.0
+
+    def distortion(self, result: Estimate, x: Tensor) -> Tensor:
+        """Of pictures x, (N, 3, H, W) in [0, 1], at the scale of squared errors, (N,)."""
+        total = (1 - self.ms_ssim - self.ssimulacra2) * result.mse
+        decoded = result.decoded.float().clamp(0, 1)
+        if self.ms_ssim:
+            total = total + self.ms_ssim * MS_SSIM_UNIT * (1 - ms_ssim(x, decoded))
+        if self.ssimulacra2:
+            total = total + self.ssimulacra2 * SSIMULACRA2_UNIT * weighted_sum(x, decoded)
+        return total
+
+
+SQUARED_ERRORS = Mix()
 
 
 def lagrange(quality: Tensor) -> Tensor:
@@ -120,11 +150,10 @@ def _choose(residual: Tensor, log_scale: Tensor, noisy: bool) -> tuple[Tensor, T
     return chosen, logistic_bits(chosen, log_scale) + smooth - smooth.detach()
 
 
-def loss(result: Estimate, quality: Tensor) -> Tensor:
-    """The balanced Lagrangian, a scalar."""
+def loss(bpp: Tensor, distortion: Tensor, quality: Tensor) -> Tensor:
+    """The balanced Lagrangian, a scalar; all (N,), distortion at the scale of squared errors."""
     weight = lagrange(quality)
-    total = (result.bpp + weight * result.mse) / (weight / LAMBDA_MIN) ** BALANCE
-    return total.mean()
+    return ((bpp + weight * distortion) / (weight / LAMBDA_MIN) ** BALANCE).mean()
 
 
 def psnr(mse: Tensor) -> Tensor:

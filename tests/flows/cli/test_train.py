@@ -80,6 +80,19 @@ def test_a_run_reports_leaves_weights_and_is_continued(train: Run, tmp_path: Pat
     assert events[-1]["sha256"] != digest
 
 
+def test_a_loss_for_the_eye_is_validated_and_stands_on_the_card(train: Run, tmp_path: Path) -> None:
+    shares = ("--ms-ssim", "0.3", "--ssimulacra2", "0.25", "--crop", "192")
+    done = train("--steps", "2", *shares, "--json")
+    assert done.code == 0, done.err
+    last = [json.loads(line) for line in done.out.splitlines()][-2]
+    assert len(last["ssimulacra2"]) == len(last["ms_ssim"]) == len(last["points"])
+    assert last["ssimulacra2"][0] < last["ssimulacra2"][-1] < 100
+    card = (tmp_path / "mine" / "hyperprior-thin.md").read_text()
+    assert "--size thin --ms-ssim 0.3 --ssimulacra2 0.25`" in card
+    changed = train("--steps", "3", *shares, "--ssimulacra2", "0.3")
+    assert "--ssimulacra2" in changed.err
+
+
 @pytest.mark.parametrize(
     ("options", "named"),
     [
@@ -87,6 +100,12 @@ def test_a_run_reports_leaves_weights_and_is_continued(train: Run, tmp_path: Pat
         (("--steps", "0"), "--steps"),
         (("--steps", "1", "--crop", "100"), "--crop"),
         (("--steps", "1", "--device", "tpu"), "--device"),
+        (("--steps", "1", "--ms-ssim", "0.3"), "--ms-ssim: MS-SSIM needs crops"),
+        (("--steps", "1", "--ssimulacra2", "1.1"), "--ssimulacra2"),
+        (
+            ("--steps", "1", "--crop", "192", "--ms-ssim", "0.6", "--ssimulacra2", "0.6"),
+            "more than",
+        ),
         (("--steps", "1", "--learning-rate", "-1"), "--learning-rate"),
         (("--steps", "1", "--size", "huge"), "no size 'huge'"),
         (("--steps", "1", "--data", "/nowhere"), "/nowhere: no such file"),
