@@ -30,6 +30,25 @@ if TYPE_CHECKING:
     from glassplate.pipelines.archive.format.manifest import Ledger
     from glassplate.pipelines.compress.config import CompressConfig
 
+Include = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--include",
+        metavar="GLOB",
+        help="Take only what this matches: '*.tif' anywhere, '2024/**' below the source's root;"
+        " of a folder, all that is in it. Can be repeated.",
+        show_default=False,
+    ),
+]
+Exclude = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--exclude",
+        metavar="GLOB",
+        help="Leave out what this matches, also of what --include takes. Can be repeated.",
+        show_default=False,
+    ),
+]
 CodecOption = Annotated[
     str, typer.Option("--codec", help="A name that `glassplate codecs` lists.", metavar="NAME")
 ]
@@ -129,6 +148,8 @@ def compress(
     context: typer.Context,
     source: SourceArgument,
     archive: ArchiveArgument,
+    include: Include = None,
+    exclude: Exclude = None,
     codec: CodecOption = "hyperprior",
     codec_option: CodecOptions = None,
     weights: Weights = None,
@@ -169,6 +190,8 @@ def compress(
     config = compress_config(
         source=source,
         archive=archive,
+        include=include or [],
+        exclude=exclude or [],
         codec=codec,
         codec_options=parse_codec_options(codec_option or []),
         weights=weights,
@@ -200,6 +223,8 @@ def plan(
     context: typer.Context,
     source: SourceArgument,
     archive: ArchiveArgument,
+    include: Include = None,
+    exclude: Exclude = None,
     codec: CodecOption = "hyperprior",
     codec_option: CodecOptions = None,
     weights: Weights = None,
@@ -225,6 +250,8 @@ def plan(
     config = compress_config(
         source=source,
         archive=archive,
+        include=include or [],
+        exclude=exclude or [],
         codec=codec,
         codec_options=parse_codec_options(codec_option or []),
         weights=weights,

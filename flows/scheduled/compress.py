@@ -56,6 +56,8 @@ def worth_retrying(_task: Task[..., Any], _run: TaskRun, state: State[Any]) -> b
 def compress_archive(
     source: str,
     archive: str,
+    include: list[str] | None = None,
+    exclude: list[str] | None = None,
     codec: str = "hyperprior",
     codec_options: dict[str, Any] | None = None,
     weights: str | None = None,
@@ -82,6 +84,8 @@ def compress_archive(
     config = compress_config(
         source=source,
         archive=archive,
+        include=include or [],
+        exclude=exclude or [],
         codec=codec,
         codec_options=codec_options or {},
         weights=weights,

@@ -13,7 +13,7 @@ import pyarrow.dataset as ds
 
 from glassplate.pipelines.archive.format.manifest import Snapshot
 from glassplate.pipelines.archive.format.schema import IMAGES
-from glassplate.pipelines.sources.listing import SourceRef
+from glassplate.pipelines.sources.refs import SourceRef
 from glassplate.pipelines.storage.store import Store
 
 _CHUNK_ROWS = 1 << 20

@@ -7,11 +7,12 @@ import json
 import re
 from typing import Annotated, Any
 
-from pydantic import BeforeValidator, Field
+from pydantic import AfterValidator, BeforeValidator, Field
 
 from glassplate.codecs import Target
 from glassplate.pipelines.jobs.config import JobConfig
 from glassplate.pipelines.pictures.limits import DEFAULT_MAX_PIXELS
+from glassplate.pipelines.sources.choice import Choice
 
 DEFAULT_MAX_FAILURES = 0.25
 DEFAULT_FAILURES = 10
@@ -29,15 +30,26 @@ def parse_fraction(value: object) -> object:
 Fraction = Annotated[float, BeforeValidator(parse_fraction), Field(ge=0, le=1)]
 
 
+def _checked(pattern: str) -> str:
+    Choice([pattern])
+    return pattern
+
+
+Pattern = Annotated[str, AfterValidator(_checked)]
+
+
 class CompressConfig(JobConfig):
     """What to compress, how, and when to stop. SOURCE and ARCHIVE are fsspec URLs or paths.
 
+    include, exclude: globs for names below the source's root; see `sources.choice`.
     weights: of the codec: a file or folder that every worker can read, or what else it knows;
         without them the shipped ones.
     plugins: modules that every worker imports first; they `register` codecs of their own.
     """
 
     source: str
+    include: tuple[Pattern, ...] = ()
+    exclude: tuple[Pattern, ...] = ()
     codec: str = "hyperprior"
     codec_options: dict[str, Any] = Field(default_factory=dict)
     weights: str | None = None
@@ -48,6 +60,11 @@ class CompressConfig(JobConfig):
     verify_fraction: Fraction = 1.0
     latents: bool = True
     plugins: tuple[str, ...] = ()
+
+    @property
+    def choice(self) -> Choice:
+        """Which of the source's files are inputs."""
+        return Choice(self.include, self.exclude)
 
     def failures_allowed(self, new_inputs: int) -> float:
         """How many of a run's new inputs may fail before it is stopped."""

@@ -38,7 +38,9 @@ from glassplate.pipelines.compress.tiers import Original, Tiers
 from glassplate.pipelines.errors import StorageError
 from glassplate.pipelines.pictures.formats import claims_to_be_a_picture
 from glassplate.pipelines.pictures.ingest import ingest
-from glassplate.pipelines.sources.listing import Outcome, SourceRef, read_source
+from glassplate.pipelines.sources.choice import SYSTEM_FILE, is_system_file
+from glassplate.pipelines.sources.reading import read_source
+from glassplate.pipelines.sources.refs import Outcome, SourceRef
 from glassplate.pipelines.storage.store import Store
 
 logger = logging.getLogger(__name__)
@@ -192,6 +194,7 @@ class _Encoder:
     def _load(self, batch: Batch) -> None:
         (job,) = batch
         data = read_source(job.ref)
+        job.source_bytes = len(data)
         job.image_id = hashlib.sha256(data).hexdigest()
         first = self.seen.setdefault(job.image_id, job)
         if first is not job:
@@ -222,7 +225,9 @@ class _Encoder:
 
     def _fail(self, job: Job, error: Exception) -> None:
         job.drop_source()
-        if isinstance(error, NotAnImageError) and not claims_to_be_a_picture(job.ref.name):
+        if isinstance(error, NotAnImageError) and is_system_file(job.ref.name):
+            job.outcome = ("skipped", SYSTEM_FILE, "")
+        elif isinstance(error, NotAnImageError) and not claims_to_be_a_picture(job.ref.name):
             job.outcome = ("skipped", error.code, "")
         elif isinstance(error, GlassplateError):
             error.subject = error.subject or job.ref.uri

@@ -23,7 +23,7 @@ from glassplate.pipelines.compress.planning import ShardPlan, source_ref
 from glassplate.pipelines.compress.tiers import Tiers
 from glassplate.pipelines.errors import WorkerDiedError, WorkerError
 from glassplate.pipelines.jobs.child_process import Answer, Child, serve
-from glassplate.pipelines.sources.listing import SourceRef
+from glassplate.pipelines.sources.refs import SourceRef
 
 logger = logging.getLogger(__name__)
 

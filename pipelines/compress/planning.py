@@ -27,7 +27,9 @@ from glassplate.pipelines.archive.format.snapshots import (
 from glassplate.pipelines.compress.already_stored import stored_ids, unchanged
 from glassplate.pipelines.compress.codec import build_codec
 from glassplate.pipelines.compress.config import CompressConfig
-from glassplate.pipelines.sources.listing import SourceRef, list_source, read_source
+from glassplate.pipelines.sources.listing import list_source
+from glassplate.pipelines.sources.reading import read_source
+from glassplate.pipelines.sources.refs import SourceRef
 from glassplate.pipelines.storage.store import Store
 
 logger = logging.getLogger(__name__)
@@ -111,7 +113,7 @@ def plan_run(config: CompressConfig) -> RunPlan:
     codec = build_codec(config)
     store = Store(config.archive)
     base = current_snapshot(store)
-    refs = list_source(config.source, leave_out=config.archive).refs
+    refs = list_source(config.source, config.archive, config.choice).refs
     new, stored = _new(store, base, refs, config.retry_failed)
     started = datetime.now(UTC)
     seed = config.encode_fingerprint() + codec.spec.fingerprint

@@ -12,7 +12,7 @@ from glassplate.pipelines.archive.format.schema import BitstreamRow, ImageRow, L
 from glassplate.pipelines.compress.config import CompressConfig
 from glassplate.pipelines.compress.tiers import Original, Stored
 from glassplate.pipelines.pictures.ingest import Picture
-from glassplate.pipelines.sources.listing import Outcome, SourceRef
+from glassplate.pipelines.sources.refs import Outcome, SourceRef
 
 
 @dataclass
@@ -26,6 +26,7 @@ class Job:
 
     ref: SourceRef
     stage: str = "read"
+    source_bytes: int | None = None
     image_id: str | None = None
     first: Job | None = None
     original: Original | None = None
@@ -105,7 +106,8 @@ def bitstream_row(job: Job) -> BitstreamRow:
 
 def _bare_row(job: Job) -> ImageRow:
     ref = job.ref
-    return ImageRow(ref.uri, ref.name, ref.version, "skipped", job.image_id, source_bytes=ref.size)
+    size = ref.size if job.source_bytes is None else job.source_bytes
+    return ImageRow(ref.uri, ref.name, ref.version, "skipped", job.image_id, source_bytes=size)
 
 
 def _stored_row(row: ImageRow, job: Job, config: CompressConfig, place: int | None) -> ImageRow:

@@ -19,7 +19,8 @@ from glassplate.codecs.measures.ssimulacra2 import ssimulacra2
 from glassplate.pipelines.codec_choice import build_choice
 from glassplate.pipelines.pictures.ingest import ingest
 from glassplate.pipelines.pictures.limits import DEFAULT_MAX_PIXELS
-from glassplate.pipelines.sources.listing import SourceRef, read_source
+from glassplate.pipelines.sources.reading import read_source
+from glassplate.pipelines.sources.refs import SourceRef
 
 
 @dataclass(frozen=True)

@@ -13,11 +13,23 @@ import tarfile
 import threading
 import zipfile
 import zlib
+from collections.abc import Collection
 from functools import lru_cache
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 import fsspec
-from fsspec import AbstractFileSystem
+from fsspec.utils import glob_translate
+
+from glassplate.pipelines.sources.folders import WILDCARD, glob_root
+from glassplate.pipelines.sources.members import Member, Members, members_of
+from glassplate.pipelines.sources.refs import (
+    SourceRef,
+    below,
+    failed_ref,
+    printable,
+    safe_name,
+    skipped_ref,
+)
 
 PACKED_ERRORS = (zipfile.BadZipFile, tarfile.TarError, zlib.error, RuntimeError, EOFError)
 """What reading raises on damaged and encrypted files, and on unknown compression."""
@@ -54,16 +66,61 @@ def split_packed(url: str) -> tuple[str, str] | None:
     return inside, f"file://{Path(outside[0]).absolute()}"
 
 
-def packed_files(inside: str, outside: str) -> AbstractFileSystem:
-    """What is in a zip or tar file. Raises OSError, `PACKED_ERRORS`."""
+def list_packed(inside: str, outside: str) -> list[SourceRef]:
+    """What a chained URL means: one file, a folder, a glob, or everything.
+
+    Raises OSError, `PACKED_ERRORS`; FileNotFoundError if nothing is there.
+    """
+    kind, wanted = inside[:3], inside[len("zip://") :].strip("/")
+    packed = _opened(kind, outside)
+    keys, root = _chosen(wanted, packed.found)
+    if not keys and wanted:
+        raise FileNotFoundError(f"{wanted} is not in it")
+    refs = [_ref(kind, outside, packed.found[key], below(key, root)) for key in keys]
+    if packed.damage:
+        refs.append(failed_ref(outside, outside, safe_name(outside), packed.damage))
+    return refs
+
+
+def read_packed(ref: SourceRef) -> bytes:
+    """The bytes of a listed file. Raises FileNotFoundError, OSError, `PACKED_ERRORS`."""
+    inside, _, outside = ref.uri.rpartition("::")  # only what is inside may have any name
+    packed = _opened(inside[:3], outside)
+    if ref.path not in packed.found:
+        raise FileNotFoundError(ref.path)
+    return packed.found[ref.path].read()
+
+
+def _chosen(wanted: str, keys: Collection[str]) -> tuple[list[str], str]:
+    """The keys that are meant, and the folder that their names start below."""
+    if not wanted:
+        return list(keys), ""
+    if wanted in keys:
+        return [wanted], str(PurePosixPath(wanted).parent)
+    if inside := [key for key in keys if key.startswith(f"{wanted}/")]:
+        return inside, wanted
+    if not WILDCARD.search(wanted):
+        return [], ""
+    matches = re.compile(glob_translate(wanted)).fullmatch
+    return [key for key in keys if matches(key)], glob_root(wanted)
+
+
+def _ref(kind: str, outside: str, member: Member, name: str) -> SourceRef:
+    uri = f"{kind}://{member.key}::{outside}"
+    if member.reason:
+        return skipped_ref(uri, member.key, name, member.reason)
+    return SourceRef(printable(uri), member.key, printable(name), member.tag, member.size)
+
+
+def _opened(kind: str, outside: str) -> Members:
     fs, path = fsspec.core.url_to_fs(outside)
-    return _packed_files(inside[:3], outside, fs.ukey(path), threading.get_ident())
+    return _members(kind, outside, fs.ukey(path), threading.get_ident())
 
 
 @lru_cache(maxsize=8)
-def _packed_files(kind: str, outside: str, state: str, thread: int) -> AbstractFileSystem:
+def _members(kind: str, outside: str, state: str, thread: int) -> Members:
     """The directory is read once, by each thread: their readers share a file position.
 
     state: changes when the file does.
     """
-    return fsspec.filesystem(kind, fo=outside)
+    return members_of(kind, fsspec.open(outside, "rb").open())

@@ -56,5 +56,6 @@ def test_a_plan_takes_what_decides_the_work() -> None:
 @pytest.mark.parametrize("function", [compress, plan, compress_archive.fn])
 def test_defaults_are_those_of_the_configuration(function: Callable[..., Any]) -> None:
     given = defaults(function) | {"source": "photos", "archive": "archive"}
-    assert given["codec_options"] is given["plugins"] is None  # each caller makes them empty
-    assert compress_config(**given | {"codec_options": {}, "plugins": ()}) == CONFIG
+    empty = {"codec_options": {}, "plugins": (), "include": (), "exclude": ()}
+    assert all(given[name] is None for name in empty)  # each caller makes them empty
+    assert compress_config(**given | empty) == CONFIG

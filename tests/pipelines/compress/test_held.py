@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from glassplate.pipelines.compress import already_stored as held
-from glassplate.pipelines.sources.listing import SourceRef
+from glassplate.pipelines.sources.refs import SourceRef
 from glassplate.pipelines.storage.store import Store
 from tests.pipelines.archive.building import commit, encoded, failed
 

@@ -17,7 +17,8 @@ from glassplate.pipelines import open_archive
 from glassplate.pipelines.compress.config import CompressConfig
 from glassplate.pipelines.compress.run import compress
 from glassplate.pipelines.errors import SourceError
-from glassplate.pipelines.sources.listing import list_source, read_source
+from glassplate.pipelines.sources.listing import list_source
+from glassplate.pipelines.sources.reading import read_source
 
 MEMBERS = {"a.jpg": b"first", "2024/grün b.jpg": b"second" * 99, "2024/x::y.jpg": b"third"}
 

@@ -1,0 +1,71 @@
+"""A reference to one source file, and how it is named."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from glassplate.codecs.errors import UnreadableError, VanishedError
+
+Outcome = tuple[str, str, str]
+
+
+@dataclass(frozen=True)
+class SourceRef:
+    """A reference to one source file: what crosses the pipeline instead of pixels.
+
+    uri: full fsspec URL, printable (bytes that are not UTF-8 are percent-escaped).
+    path: what the file system opens.
+    name: path below the source's root, with '/', never absolute, never with '..'.
+    version: changes when the file does: '<size>:<mtime ns>', or '<size>:<etag>'.
+    outcome: for what is known before reading, (status, code or reason, message):
+        a duplicate, not a regular file, an unreadable directory.
+    """
+
+    uri: str
+    path: str
+    name: str
+    version: str
+    size: int | None = None
+    outcome: Outcome | None = None
+
+
+def skipped_ref(
+    uri: str, path: str, name: str, reason: str = "not-a-regular-file", version: str = ""
+) -> SourceRef:
+    """A reference to what is known to be no file with a picture; it is never opened."""
+    return SourceRef(printable(uri), path, printable(name), version, None, ("skipped", reason, ""))
+
+
+def failed_ref(uri: str, path: str, name: str, error: Exception) -> SourceRef:
+    """A `failed` reference: a folder that cannot be read, a link or URL that leads nowhere."""
+    gone = isinstance(error, FileNotFoundError | VanishedError)
+    code = VanishedError.code if gone else UnreadableError.code
+    uri = printable(uri)
+    outcome = ("failed", code, f"{uri}: {cause_of(error)}")
+    return SourceRef(uri, path, printable(name), "", None, outcome)
+
+
+def below(path: str, root: str) -> str:
+    """The name of a path below a source's root."""
+    root = root.rstrip("/") + "/"
+    return path.removeprefix(root) if path.startswith(root) else safe_name(path)
+
+
+def safe_name(entry: str) -> str:
+    """A relative name without '..' for any path or URL."""
+    parts: Iterable[str] = entry.split("://", 1)[-1].split("/")
+    return "/".join(part for part in parts if part not in ("", ".", "..")) or "_"
+
+
+def printable(text: str) -> str:
+    """Bytes that are not UTF-8 (surrogates, in Python's reading) percent-escaped."""
+    return re.sub("[\udc80-\udcff]", lambda match: f"%{ord(match[0]) - 0xDC00:02X}", text)
+
+
+def cause_of(error: Exception) -> str:
+    """What an error says, as one clause without a final stop."""
+    cause = getattr(error, "cause", None) or getattr(error, "strerror", None) or str(error)
+    words = str(cause or type(error).__name__).rstrip(".")
+    return words if isinstance(error, UnreadableError | VanishedError) else words.lower()
