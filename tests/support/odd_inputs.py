@@ -91,7 +91,7 @@ def damaged() -> Iterator[Odd]:
     bomb = png(50_000, 50_000, 1, 0, b"\0" * 100_000)
     yield Odd("bomb.png", bomb, "failed", "too-many-pixels")
     yield Odd("notes.txt", b"Dear diary, this is no picture.\n", "skipped", "not-an-image")
-    yield Odd("Thumbs.db", b"\xd0\xcf\x11\xe0" + bytes(60), "skipped", "not-an-image")
+    yield Odd("Thumbs.db", b"\xd0\xcf\x11\xe0" + bytes(60), "skipped", "system-file")
     yield Odd("README", b"", "skipped", "not-an-image")
 
 
