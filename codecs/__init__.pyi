@@ -6,8 +6,8 @@ from .base import Pixels as Pixels
 from .base import Region as Region
 from .base import Target as Target
 from .errors import GlassplateError as GlassplateError
-from .measures.pixels import ms_ssim as ms_ssim
 from .measures.pixels import psnr as psnr
+from .measures.structure import ms_ssim as ms_ssim
 from .registry import codec_from_spec as codec_from_spec
 from .registry import codec_names as codec_names
 from .registry import get_codec as get_codec

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from glassplate.codecs.base import Encoded, Pixels, Target, colour
 from glassplate.codecs.errors import TargetMissedError
-from glassplate.codecs.measures.pixels import ms_ssim, psnr
+from glassplate.codecs.measures.pixels import psnr
 
 
 def encode_to_target(
@@ -111,5 +111,7 @@ def _meets(target: Target, image: Pixels, trial: Encoded, decoded: Pixels | None
     if target.psnr is not None:
         return psnr(a, b) >= target.psnr
     assert target.ms_ssim is not None
+    from glassplate.codecs.measures.structure import ms_ssim  # torch: seldom needed, slow to load
+
     similarity = ms_ssim(a, b)
     return similarity is not None and similarity >= target.ms_ssim

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from glassplate.codecs.measures.blur import REACH, blur, halve
-from glassplate.codecs.measures.pixels import SCALE_WEIGHTS
+from glassplate.codecs.measures.structure import SCALE_WEIGHTS
 
 MULTIPLE = 1 << (len(SCALE_WEIGHTS) - 1)
 SMALLEST = 176

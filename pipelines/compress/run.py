@@ -19,9 +19,7 @@ from glassplate.pipelines.archive.format.parquet import open_parquet
 from glassplate.pipelines.archive.format.staging import StagedShard, load_staged, read_mark
 from glassplate.pipelines.archive.write.commit import commit_run, create_archive, current_snapshot
 from glassplate.pipelines.compress.config import CompressConfig
-from glassplate.pipelines.compress.jobs import check_job, run_job, traces
 from glassplate.pipelines.compress.planning import RunPlan, ShardPlan, plan_run
-from glassplate.pipelines.compress.tiers import Tiers
 from glassplate.pipelines.compress.watcher import Watcher
 from glassplate.pipelines.errors import (
     ArchiveError,
@@ -72,6 +70,8 @@ def encode_run(plan: RunPlan, progress: ProgressCallback | None = None) -> None:
     """
     if not plan.shards:
         return
+    from glassplate.pipelines.compress.jobs import traces  # Beam and torch: not to find nothing new
+
     store = Store(plan.config.archive)
     create_archive(store)
     with reporting(lambda: Watcher(store, plan), progress):
@@ -88,6 +88,8 @@ def encode_run(plan: RunPlan, progress: ProgressCallback | None = None) -> None:
 
 
 def _encode_pending(store: Store, plan: RunPlan, *, careful: bool) -> None:
+    from glassplate.pipelines.compress.jobs import run_job
+
     pending = [shard for shard in plan.shards if _staged(store, plan, shard) is None]
     # The local runner deals shards out in turn: largest first makes the hands about equal.
     pending.sort(key=lambda shard: (-shard.source_bytes, shard.key))
@@ -105,6 +107,8 @@ def verify_run(plan: RunPlan) -> list[StagedShard]:
     store = Store(plan.config.archive)
     _check_base(store, plan)
     if plan.shards and _on_cluster(plan):
+        from glassplate.pipelines.compress.jobs import check_job
+
         check_job(store, plan)
     staged = []
     for shard in plan.shards:
@@ -137,6 +141,8 @@ def commit_plan(plan: RunPlan, staged: list[StagedShard]) -> Snapshot | None:
     """
     if not plan.shards:
         return None
+    from glassplate.pipelines.compress.tiers import Tiers
+
     store = Store(plan.config.archive)
     current = current_snapshot(store)
     if current and current.run.run_id == plan.run_id:

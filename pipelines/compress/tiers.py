@@ -21,7 +21,8 @@ from glassplate.codecs.errors import (
     TargetMissedError,
     UnsupportedImageError,
 )
-from glassplate.codecs.measures.pixels import ms_ssim, psnr
+from glassplate.codecs.measures.pixels import psnr
+from glassplate.codecs.measures.structure import ms_ssim
 from glassplate.pipelines.archive.format.schema import Status
 from glassplate.pipelines.compress.codec import build_codec
 from glassplate.pipelines.compress.config import CompressConfig

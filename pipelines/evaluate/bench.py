@@ -23,9 +23,10 @@ from glassplate.codecs.base import Device, colour
 from glassplate.codecs.errors import TargetMissedError
 from glassplate.codecs.measures.efficientnet import DIMENSIONS, patch_features
 from glassplate.codecs.measures.official_measures import Found, Given
-from glassplate.codecs.measures.pixels import ms_ssim, psnr
+from glassplate.codecs.measures.pixels import psnr
 from glassplate.codecs.measures.ssimulacra2 import ssimulacra2
 from glassplate.codecs.measures.st_lpips import Original
+from glassplate.codecs.measures.structure import ms_ssim
 from glassplate.codecs.refine.options import RefineOptions
 from glassplate.codecs.refine.refiner import Refiner
 from glassplate.pipelines.codec_choice import build_choice

@@ -14,8 +14,9 @@ import torch
 from glassplate.codecs import Codec, Pixels, Target
 from glassplate.codecs.base import Device, colour
 from glassplate.codecs.errors import BitstreamError, EncodeError, UnsupportedImageError
-from glassplate.codecs.measures.pixels import ms_ssim, psnr
+from glassplate.codecs.measures.pixels import psnr
 from glassplate.codecs.measures.ssimulacra2 import ssimulacra2
+from glassplate.codecs.measures.structure import ms_ssim
 from glassplate.pipelines.codec_choice import build_choice
 from glassplate.pipelines.pictures.ingest import ingest
 from glassplate.pipelines.pictures.limits import DEFAULT_MAX_PIXELS

@@ -23,7 +23,7 @@ from glassplate.codecs.measures import efficientnet as photo_features
 from glassplate.codecs.measures import st_lpips
 from glassplate.codecs.measures.frechet import frechet_distance
 from glassplate.codecs.measures.official_measures import find_given
-from glassplate.codecs.measures.pixels import MIN_SIDE
+from glassplate.codecs.measures.structure import MIN_SIDE
 from glassplate.codecs.refine.options import MAX_STEPS, Kind
 from glassplate.pipelines.evaluate.bench import Bench, Measured, Picture
 from glassplate.pipelines.evaluate.codec_curves import Quality, Show

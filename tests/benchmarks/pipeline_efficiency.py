@@ -37,7 +37,8 @@ import numpy as np, torch
 from PIL import Image
 from glassplate.codecs import Target, get_codec
 from glassplate.codecs.embedding import embedding
-from glassplate.codecs.measures.pixels import ms_ssim, psnr
+from glassplate.codecs.measures.pixels import psnr
+from glassplate.codecs.measures.structure import ms_ssim
 
 source, codec_name, workers, whole = sys.argv[1], sys.argv[2], int(sys.argv[3]), sys.argv[4]
 codec = get_codec(codec_name)

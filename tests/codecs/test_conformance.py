@@ -31,7 +31,8 @@ from glassplate.codecs.errors import (
     UnknownCodecError,
     UnsupportedImageError,
 )
-from glassplate.codecs.measures.pixels import ms_ssim, psnr
+from glassplate.codecs.measures.pixels import psnr
+from glassplate.codecs.measures.structure import ms_ssim
 from glassplate.codecs.registry import codec_class
 
 MUTATIONS = 2000

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from glassplate.codecs import Encoded, Pixels, Target
 from glassplate.codecs.errors import EncodeError
-from glassplate.codecs.measures.pixels import ms_ssim
+from glassplate.codecs.measures.structure import ms_ssim
 from glassplate.codecs.search import encode_all_to_target, encode_to_target
 
 IMAGE = np.zeros((10, 8, 1), np.uint8)

@@ -2,6 +2,9 @@
 
 archive.json -> newest sound manifest -> index (footer, one row group) -> catalogue row
   -> one row group of the bitstreams file -> codec rebuilt from models/ -> upright picture
+
+What only some calls need (Pillow, torch, DuckDB) is imported by them: a command that looks
+something up has not to wait for it.
 """
 
 from __future__ import annotations
@@ -11,10 +14,6 @@ from collections.abc import Callable, Mapping, Sequence
 from hashlib import sha256
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any
-
-import pyarrow as pa
-import pyarrow.dataset as ds
-from PIL import Image
 
 from glassplate.codecs import Codec, FileCodec, Region, codec_from_spec
 from glassplate.codecs.base import Device
@@ -30,14 +29,15 @@ from glassplate.pipelines.archive.format.snapshots import (
     manifest_numbers,
     read_snapshot,
 )
-from glassplate.pipelines.archive.format.tables import open_table
-from glassplate.pipelines.archive.read import query
 from glassplate.pipelines.archive.read.locate import Locator, Stored
-from glassplate.pipelines.archive.read.picture import as_image, check_region, from_file, from_pixels
 from glassplate.pipelines.errors import ArchiveError, NotFoundError
 from glassplate.pipelines.storage.store import Store
 
 if TYPE_CHECKING:
+    import pyarrow as pa
+    import pyarrow.dataset as ds
+    from PIL import Image
+
     from glassplate.codecs.refine.options import RefineOptions
     from glassplate.codecs.refine.refiner import Refiner
     from glassplate.codecs.restore.options import RestoreOptions
@@ -127,6 +127,8 @@ class Archive:
             return self.refine(key, refine, region).image
         if restore:
             return self.restore(key, restore, region).image
+        from glassplate.pipelines.archive.read.picture import from_file, from_pixels
+
         stored = self.stored(key)
         row = self._read(stored)
         codec = self._codec(stored, row)
@@ -154,6 +156,7 @@ class Archive:
         WeightsError for refiner weights that are missing, unsound, or of another codec's weights.
         """
         from glassplate.pipelines.archive.labels.refined import label
+        from glassplate.pipelines.archive.read.picture import as_image, check_region
 
         stored = self.stored(key)
         row = self._read(stored)
@@ -227,15 +230,20 @@ class Archive:
 
     def images(self) -> ds.Dataset:
         """The catalogue and ledger: one row for every source of every run."""
-        return open_table(self.store, self.manifest, "images")
+        return self._table("images")
 
     def bitstreams(self) -> ds.Dataset:
         """Bitstreams and metadata blocks by image id."""
-        return open_table(self.store, self.manifest, "bitstreams")
+        return self._table("bitstreams")
 
     def latents(self) -> ds.Dataset:
         """Latents and embeddings by image id."""
-        return open_table(self.store, self.manifest, "latents")
+        return self._table("latents")
+
+    def _table(self, name: str) -> ds.Dataset:
+        from glassplate.pipelines.archive.format.tables import open_table
+
+        return open_table(self.store, self.manifest, name)
 
     def where(
         self,
@@ -246,10 +254,14 @@ class Archive:
         limit: int | None = None,
     ) -> pa.Table:
         """Query the newest row of every source by SQL; see `query.where`."""
+        from glassplate.pipelines.archive.read import query
+
         return query.where(self.images(), condition, columns=columns, order=order, limit=limit)
 
     def stats(self) -> dict[str, Any]:
         """Counts, bytes and quality of the newest row of every source; see `query.stats`."""
+        from glassplate.pipelines.archive.read import query
+
         return query.stats(self.images())
 
     def _read(self, stored: Stored) -> BitstreamRow:

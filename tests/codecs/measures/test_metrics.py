@@ -10,8 +10,9 @@ import torch
 from pytorch_msssim import ms_ssim as reference_ms_ssim
 
 from glassplate.codecs import Pixels
-from glassplate.codecs.measures import pixels as metrics
-from glassplate.codecs.measures.pixels import ms_ssim, psnr
+from glassplate.codecs.measures import structure as metrics
+from glassplate.codecs.measures.pixels import psnr
+from glassplate.codecs.measures.structure import ms_ssim
 
 
 def _noisy(image: Pixels, strength: int = 19) -> Pixels:

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from glassplate.codecs.measures import pixels
+from glassplate.codecs.measures import structure
 from glassplate.codecs.measures.similarity import SMALLEST, ms_ssim
 
 
@@ -19,7 +19,7 @@ def test_it_is_the_measure_of_8_bit_pictures_and_has_gradients() -> None:
     y.requires_grad_()
     found = ms_ssim(x, y)
     assert found.tolist() == pytest.approx(
-        [pixels.ms_ssim(*pair) for pair in zip(a, b, strict=True)], abs=1e-4
+        [structure.ms_ssim(*pair) for pair in zip(a, b, strict=True)], abs=1e-4
     )
     found.sum().backward()  # type: ignore[no-untyped-call]
     assert y.grad is not None

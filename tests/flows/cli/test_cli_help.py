@@ -7,10 +7,13 @@ import subprocess
 import sys
 from collections.abc import Callable
 from importlib.metadata import version
+from pathlib import Path
 from typing import Any
 
 import pytest
+from PIL import Image
 
+from glassplate.codecs import Pixels
 from glassplate.flows.cli.commands import COMMANDS, GROUPS
 from glassplate.flows.terminal.exit_codes import MEANING, ExitCode, exit_code_of
 from glassplate.pipelines.errors import (
@@ -63,14 +66,33 @@ def test_help_loads_nothing_heavy() -> None:
     assert loaded_by("query", "--help") & (HEAVY | {"pyarrow", "numpy", "duckdb"}) == set()
 
 
-def loaded_by(*arguments: str) -> set[str]:
-    """Modules that a command of its own process has loaded when it ends."""
+@pytest.mark.slow
+def test_what_is_stored_is_found_and_given_back_without_torch_and_beam(
+    tmp_path: Path, small_photo: Pixels, command: Run
+) -> None:
+    source, archive, out = tmp_path / "photos", tmp_path / "archive", tmp_path / "a.png"
+    source.mkdir()
+    Image.fromarray(small_photo).save(source / "a.png")
+    compress = ("compress", source, archive, "--codec", "jxl", "--no-progress")
+    assert command(*compress).code == 0
+    pixels = HEAVY - {"PIL"}
+    assert loaded_by("query", archive) & HEAVY == set()
+    assert loaded_by("get", archive, "a.png", "-o", out) & pixels == set()
+    assert loaded_by(*compress) & pixels == set()
+    assert out.exists()
+
+
+def loaded_by(*arguments: str | Path) -> set[str]:
+    """Modules that a command in a process of its own has loaded when it ends."""
     code = (
         "import sys; from glassplate.flows.cli.main import app\n"
         "try: app()\nexcept SystemExit: print(*sys.modules, file=sys.stderr)"
     )
     done = subprocess.run(
-        [sys.executable, "-c", code, *arguments], capture_output=True, text=True, check=True
+        [sys.executable, "-c", code, *map(str, arguments)],
+        capture_output=True,
+        text=True,
+        check=True,
     )
     return set(done.stderr.split())
 

@@ -22,7 +22,8 @@ from glassplate.codecs.errors import (
     MissingExtraError,
     UnknownCodecError,
 )
-from glassplate.codecs.measures.pixels import ms_ssim, psnr
+from glassplate.codecs.measures.pixels import psnr
+from glassplate.codecs.measures.structure import ms_ssim
 from glassplate.pipelines.codec_choice import build_choice
 from glassplate.pipelines.errors import SourceError
 from glassplate.pipelines.evaluate.bd_rate import bd_rate, clip, rate_at, rising, value_at
