@@ -124,6 +124,12 @@ class TooManyPixelsError(InputError):
     code = "too-many-pixels"
 
 
+class OutOfMemoryError(GlassplateError):
+    """A picture needs more memory than there is."""
+
+    code = "out-of-memory"
+
+
 class MissingExtraError(GlassplateError):
     """A codec or command needs a library that is not installed; it comes with an extra."""
 

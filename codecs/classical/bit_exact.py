@@ -17,10 +17,15 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from glassplate.codecs.base import CodecSpec, Device
 from glassplate.codecs.container.bitstream import Container, Header, Tile, pack, unpack_own
+from glassplate.codecs.container.declared import jxl_size
 from glassplate.codecs.errors import BitstreamError, EncodeError
+from glassplate.codecs.memory import check_fits, memory_errors
 
 MAX_FILE_BYTES = (1 << 31) - (1 << 20)
 """A value in a Parquet binary column stays under 2 GiB."""
+
+_COEFFICIENT_BYTES = 6
+"""Of memory, at least, for each pixel of a JPEG that is rebuilt."""
 
 _JPEG_MAGIC = b"\xff\xd8\xff"
 
@@ -64,7 +69,7 @@ class OriginalCodec:
         method, size = _read_params(container, "<BQ")
         payload = container.payload(0)
         if method == 1:
-            payload = _decompress(payload, size)
+            payload = _decompress(payload, _bounded(size))
         elif method != 0:
             raise BitstreamError(
                 f"method {method} is not known", "Read it with a newer Glassplate."
@@ -116,10 +121,11 @@ class JxlJpegCodec:
     def decode_file(self, bitstream: bytes) -> bytes:
         container = _unpack_file(bitstream, self.spec)
         (size,) = _read_params(container, "<Q")
+        payload = container.payload(0)
+        _check_jpeg(payload, _bounded(size))
         try:
-            restored = imagecodecs.jpegxl_decode_jpeg(
-                container.payload(0), out=_bounded(size), numthreads=1
-            )
+            with memory_errors():
+                restored = imagecodecs.jpegxl_decode_jpeg(payload, out=size, numthreads=1)
         except (RuntimeError, ValueError) as error:
             raise BitstreamError(f"the JPEG cannot be rebuilt ({error})") from error
         return _checked(container, bytes(restored), size)
@@ -146,19 +152,31 @@ def _read_params(container: Container, layout: str) -> tuple[int, ...]:
 def _bounded(size: int) -> int:
     if size > MAX_FILE_BYTES:
         raise BitstreamError(f"declares a file of {size} bytes", subject="header")
+    check_fits(size, "the file")
     return size
 
 
 def _decompress(payload: bytes, size: int) -> bytes:
-    """zstd, in pieces, stopped as soon as more comes out than was declared."""
-    out = bytearray()
+    """zstd, whose frame has to declare the same size: no more is ever allocated."""
     try:
-        with zstandard.ZstdDecompressor().stream_reader(payload) as reader:
-            while len(out) <= _bounded(size) and (piece := reader.read(1 << 20)):
-                out += piece
+        if zstandard.frame_content_size(payload) != size:
+            raise BitstreamError(
+                f"zstd declares a file of another size than {size}", subject="tile 0"
+            )
+        with memory_errors():
+            return zstandard.ZstdDecompressor().decompress(payload)
     except zstandard.ZstdError as error:
         raise BitstreamError(f"zstd: {error}", subject="tile 0") from error
-    return bytes(out)
+
+
+def _check_jpeg(payload: bytes, size: int) -> None:
+    """A JPEG takes at least a bit for 64 pixels, so that its pixels are bounded by its size."""
+    width, height = jxl_size(payload)
+    if max(width, height) >= 1 << 16 or width * height > 512 * size:
+        raise BitstreamError(
+            f"{width} x {height} pixels are no JPEG of {size} bytes", subject="tile 0"
+        )
+    check_fits(_COEFFICIENT_BYTES * width * height, f"a JPEG of {width} x {height} pixels")
 
 
 def _checked(container: Container, data: bytes, size: int) -> bytes:

@@ -29,7 +29,15 @@ from glassplate.codecs.base import (
     crop,
 )
 from glassplate.codecs.container.bitstream import MAX_SIDE, Header, Tile, pack, unpack_own
+from glassplate.codecs.container.declared import (
+    Size,
+    check_declared,
+    jxl_size,
+    pillow_size,
+    webp_size,
+)
 from glassplate.codecs.errors import BitstreamError, EncodeError, UnsupportedImageError
+from glassplate.codecs.memory import empty_picture, memory_errors
 from glassplate.codecs.search import encode_to_target
 
 Subsampling = Literal["4:2:0", "4:4:4"]
@@ -80,6 +88,10 @@ class ClassicalCodec(ABC):
     def _decompress(self, payload: bytes, out: Pixels) -> Pixels:
         """The inverse. `out` has the declared shape; anything else is refused by the library."""
 
+    @abstractmethod
+    def _declared(self, payload: bytes, channels: int) -> Size:
+        """Width and height by the stream's own header; raises BitstreamError."""
+
     def _encode_one(self, image: Pixels, target: Target) -> Encoded:
         height, width, channels = image.shape
         if reason := self.refuses(width, height, channels):
@@ -104,15 +116,17 @@ class ClassicalCodec(ABC):
             raise BitstreamError(
                 "declares a picture that this codec never writes", subject="header"
             )
-        shape = (header.height, header.width, header.channels)
-        out = np.empty(shape[:2] if header.channels == 1 else shape, dtype=np.uint8)
+        payload = container.payload(0)
+        check_declared(self._declared(payload, header.channels), (header.width, header.height))
+        out = empty_picture(header.height, header.width, header.channels)
         try:
-            planes = self._decompress(container.payload(0), out)
+            with memory_errors():
+                planes = self._decompress(payload, out[..., 0] if header.channels == 1 else out)
         except (RuntimeError, ValueError, OSError) as error:
             raise BitstreamError(
                 f"{self.name} cannot be decoded ({error})", "", "tile 0"
             ) from error
-        return planes.reshape(shape)
+        return planes.reshape(out.shape)
 
 
 class JpegCodec(ClassicalCodec):
@@ -141,6 +155,9 @@ class JpegCodec(ClassicalCodec):
     def _decompress(self, payload: bytes, out: Pixels) -> Pixels:
         return _decoded(imagecodecs.jpeg8_decode, payload, out)
 
+    def _declared(self, payload: bytes, channels: int) -> Size:
+        return pillow_size("jpeg", payload, channels)
+
 
 class WebpCodec(ClassicalCodec):
     """Lossy WebP, slowest and best method. Quality: libwebp's. Chroma is always 4:2:0."""
@@ -156,8 +173,11 @@ class WebpCodec(ClassicalCodec):
     def _decompress(self, payload: bytes, out: Pixels) -> Pixels:
         if out.ndim == 3:
             return _decoded(imagecodecs.webp_decode, payload, out)
-        rgb = _decoded(imagecodecs.webp_decode, payload, np.empty((*out.shape, 3), np.uint8))
+        rgb = _decoded(imagecodecs.webp_decode, payload, empty_picture(*out.shape, 3))
         return rgb[..., 1]  # WebP has no grey: it comes back with three equal channels
+
+    def _declared(self, payload: bytes, channels: int) -> Size:
+        return webp_size(payload)
 
 
 class AvifCodec(ClassicalCodec):
@@ -192,6 +212,9 @@ class AvifCodec(ClassicalCodec):
     def _decompress(self, payload: bytes, out: Pixels) -> Pixels:
         return _decoded(partial(imagecodecs.avif_decode, numthreads=1), payload, out)
 
+    def _declared(self, payload: bytes, channels: int) -> Size:
+        return pillow_size("avif", payload, channels)
+
 
 class JxlCodec(ClassicalCodec):
     """JPEG XL. Quality maps to Butteraugli distance as in libjxl's cjxl; 100 is lossless."""
@@ -220,6 +243,9 @@ class JxlCodec(ClassicalCodec):
     def _decompress(self, payload: bytes, out: Pixels) -> Pixels:
         return _decoded(partial(imagecodecs.jpegxl_decode, numthreads=1), payload, out)
 
+    def _declared(self, payload: bytes, channels: int) -> Size:
+        return jxl_size(payload)
+
 
 class Jp2Codec(ClassicalCodec):
     """JPEG 2000, wavelet 9/7. Quality q asks OpenJPEG for 20 + 0.3 q dB; 100 is reversible 5/3."""
@@ -244,6 +270,9 @@ class Jp2Codec(ClassicalCodec):
     def _decompress(self, payload: bytes, out: Pixels) -> Pixels:
         return _decoded(partial(imagecodecs.jpeg2k_decode, numthreads=1), payload, out)
 
+    def _declared(self, payload: bytes, channels: int) -> Size:
+        return pillow_size("jp2", payload, channels)
+
 
 class Htj2kCodec(ClassicalCodec):
     """High-throughput JPEG 2000, wavelet 9/7: ten times as fast as `jp2` for a few more bits.
@@ -266,6 +295,9 @@ class Htj2kCodec(ClassicalCodec):
 
     def _decompress(self, payload: bytes, out: Pixels) -> Pixels:
         return _decoded(partial(imagecodecs.jpeg2k_decode, numthreads=1), payload, out)
+
+    def _declared(self, payload: bytes, channels: int) -> Size:
+        return pillow_size("jp2", payload, channels)
 
 
 def jxl_distance(quality: float) -> float:

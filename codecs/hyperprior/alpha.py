@@ -10,8 +10,10 @@ import numpy.typing as npt
 
 from glassplate.codecs.base import Pixels, Region
 from glassplate.codecs.container.bitstream import Container, Tile
+from glassplate.codecs.container.declared import check_declared, jxl_size
 from glassplate.codecs.container.tiles import Grid
 from glassplate.codecs.errors import BitstreamError, EncodeError
+from glassplate.codecs.memory import empty_picture, memory_errors
 
 Plane = npt.NDArray[np.uint8]
 EFFORT = 5
@@ -27,7 +29,7 @@ def decode_alpha(container: Container, grid: Grid, region: Region) -> Plane:
 
     The container holds the tiles of alpha after those of the picture. Raises BitstreamError.
     """
-    out = np.empty((region.height, region.width), np.uint8)
+    out = empty_picture(region.height, region.width, 1)[..., 0]
     for tile in grid.touching(grid.cover(region)):
         rows, columns = grid.pixels(tile)
         plane = _decode(
@@ -58,9 +60,13 @@ def _encode(plane: Plane) -> Tile:
 
 def _decode(container: Container, tile: int, shape: tuple[int, int]) -> Plane:
     """Into an array of the declared shape: the library refuses any other."""
+    payload = container.payload(tile)
+    subject = f"tile {tile}"
+    check_declared(jxl_size(payload, subject), (shape[1], shape[0]), subject)
     plane = np.empty(shape, np.uint8)
     try:
-        imagecodecs.jpegxl_decode(container.payload(tile), out=plane, numthreads=1)
+        with memory_errors():
+            imagecodecs.jpegxl_decode(payload, out=plane, numthreads=1)
     except (RuntimeError, ValueError) as error:
         raise BitstreamError(
             f"the alpha plane cannot be decoded ({error})", subject=f"tile {tile}"

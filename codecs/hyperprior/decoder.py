@@ -6,7 +6,6 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-import numpy as np
 import torch
 from torch import Tensor
 
@@ -19,6 +18,7 @@ from glassplate.codecs.hyperprior.latents import decode_tile
 from glassplate.codecs.hyperprior.network.model import Y_STRIDE
 from glassplate.codecs.hyperprior.parsing.entropy import TileSymbols
 from glassplate.codecs.hyperprior.runtime import Runtime
+from glassplate.codecs.memory import empty_picture
 from glassplate.codecs.read_ahead import ahead
 
 
@@ -51,7 +51,7 @@ class PictureDecoder:
         alphas = self.grid.touching(self.wanted) if has_alpha else ()
         for tile in (*self._uses, *(len(self.grid) + alpha for alpha in alphas)):
             container.payload(tile)
-        self.out = np.empty((self.region.height, self.region.width, header.channels), np.uint8)
+        self.out = empty_picture(self.region.height, self.region.width, header.channels)
 
     def parts(self) -> Iterator[Rect]:
         """What the wanted rectangle takes of each tile."""

@@ -20,6 +20,7 @@ from glassplate.codecs.container.bitstream import Container
 from glassplate.codecs.container.tiles import Grid, Rect, batches
 from glassplate.codecs.errors import BitstreamError
 from glassplate.codecs.layers.autoencoder import Autoencoder
+from glassplate.codecs.memory import empty_picture
 
 Floats: TypeAlias = npt.NDArray[np.float32]
 ReadTile: TypeAlias = Callable[[bytes, tuple[int, int, int]], tuple[Floats, int]]
@@ -73,7 +74,7 @@ class PictureDecoder:
         self.grid = Grid(header.width, header.height, header.tile_size, model.stride)
         whole = Region(x=0, y=0, width=header.width, height=header.height)
         self.region = _clip(region or whole, whole)
-        self.out = np.empty((self.region.height, self.region.width, header.channels), np.uint8)
+        self.out = empty_picture(self.region.height, self.region.width, header.channels)
         self._parsed: dict[int, Floats] = {}
 
     def tiles(self) -> list[int]:

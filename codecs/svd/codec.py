@@ -37,6 +37,7 @@ from glassplate.codecs.container.bitstream import (
     unpack_own,
 )
 from glassplate.codecs.errors import BitstreamError, UnsupportedImageError
+from glassplate.codecs.memory import empty_picture
 from glassplate.codecs.search import encode_to_target
 from glassplate.codecs.svd.low_rank import element_count, rank_for_energy, rank_for_factor
 from glassplate.codecs.svd.tile import (
@@ -178,9 +179,8 @@ class SvdCodec:
         header = container.header
         grid = self._checked_grid(container)
         rows, columns = _window(header, region)
-        out = np.empty(
-            (rows.stop - rows.start, columns.stop - columns.start, header.channels), np.uint8
-        )
+        size = (rows.stop - rows.start, columns.stop - columns.start)
+        out = empty_picture(*size, header.channels)
         for number, (tile_rows, tile_columns) in enumerate(grid):
             y, x = _overlap(rows, tile_rows), _overlap(columns, tile_columns)
             if y.start >= y.stop or x.start >= x.stop:
