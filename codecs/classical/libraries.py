@@ -173,7 +173,8 @@ class WebpCodec(ClassicalCodec):
     def _decompress(self, payload: bytes, out: Pixels) -> Pixels:
         if out.ndim == 3:
             return _decoded(imagecodecs.webp_decode, payload, out)
-        rgb = _decoded(imagecodecs.webp_decode, payload, empty_picture(*out.shape, 3))
+        rgb = empty_picture(out.shape[0], out.shape[1], 3)
+        _decoded(imagecodecs.webp_decode, payload, rgb)
         return rgb[..., 1]  # WebP has no grey: it comes back with three equal channels
 
     def _declared(self, payload: bytes, channels: int) -> Size:
