@@ -30,11 +30,12 @@ Device: TypeAlias = Literal["auto", "cpu", "cuda"]
 
 
 class Target(BaseModel):
-    """What an encoded picture has to reach. At most one of the four; none: the codec's default.
+    """What an encoded picture has to reach. At most one of the five; none: the codec's default.
 
     quality: the codec's own scale, 0 (smallest) to 100 (best).
     psnr: at least this many dB over all colour channels of the 8-bit picture.
     ms_ssim: at least this MS-SSIM; a picture with a side under 161 pixels has none, and misses it.
+    ssimulacra2: at least this SSIMULACRA2 (90: not to be told apart); one under 8 pixels has none.
     max_bpp: at most this many bits per pixel, container included.
     """
 
@@ -43,6 +44,7 @@ class Target(BaseModel):
     quality: float | None = Field(default=None, ge=0, le=100)
     psnr: float | None = Field(default=None, gt=0, le=100)
     ms_ssim: float | None = Field(default=None, gt=0, le=1)
+    ssimulacra2: float | None = Field(default=None, ge=0, le=100)
     max_bpp: float | None = Field(default=None, gt=0, le=64)
 
     @model_validator(mode="after")

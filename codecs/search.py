@@ -1,4 +1,4 @@
-"""Encode to a target: the quality that just meets a PSNR, an MS-SSIM or a bit budget."""
+"""Encode to a target: the quality that just meets PSNR, MS-SSIM, SSIMULACRA2 or a bit budget."""
 
 from __future__ import annotations
 
@@ -37,16 +37,16 @@ def encode_all_to_target(
 ) -> list[Encoded]:
     """Encode each picture at the quality that its target asks for.
 
-    psnr, ms_ssim: the smallest whole-numbered quality that reaches it; max_bpp: the greatest that
-    keeps to it; by bisection, in at most seven encodings, those of all pictures side by side. Every
-    candidate is measured, so the result meets the target even where a codec is not monotone. If
-    none does: raises TargetMissedError.
+    psnr, ms_ssim, ssimulacra2: the smallest whole-numbered quality that reaches it; max_bpp: the
+    greatest that keeps to it; by bisection, in at most seven encodings, all pictures side by side.
+    Every candidate is measured, so the result meets the target even where a codec is not monotone.
+    If none does: raises TargetMissedError.
 
     Args:
         encode_at: Places of pictures in `images`, and a quality for each, to encoded pictures.
         decode: Bitstreams to pictures.
     """
-    if target.psnr is None and target.ms_ssim is None and target.max_bpp is None:
+    if target.quality is not None or target == Target():
         quality = default_quality if target.quality is None else target.quality
         return encode_at(range(len(images)), [quality] * len(images))
     rising = target.max_bpp is None
@@ -110,8 +110,14 @@ def _meets(target: Target, image: Pixels, trial: Encoded, decoded: Pixels | None
     a, b = colour(image), colour(decoded)
     if target.psnr is not None:
         return psnr(a, b) >= target.psnr
-    assert target.ms_ssim is not None
-    from glassplate.codecs.measures.structure import ms_ssim  # torch: seldom needed, slow to load
+    # torch: seldom needed, slow to load
+    if target.ms_ssim is not None:
+        from glassplate.codecs.measures.structure import ms_ssim
 
-    similarity = ms_ssim(a, b)
-    return similarity is not None and similarity >= target.ms_ssim
+        similarity = ms_ssim(a, b)
+        return similarity is not None and similarity >= target.ms_ssim
+    from glassplate.codecs.measures.ssimulacra2 import ssimulacra2
+
+    assert target.ssimulacra2 is not None
+    look = ssimulacra2(image, decoded)
+    return look is not None and look >= target.ssimulacra2

@@ -32,6 +32,9 @@ SCALES = 6
 STRIP_PIXELS = 1 << 16
 """Of one strip, in all pictures of a batch: what stays in a core's cache."""
 
+MAX_WHOLE_PIXELS = 1 << 24
+"""Of larger pictures and scales the next is not kept but made row by row, so memory is bounded."""
+
 _C2 = 0.0009
 _IGNORED_WEIGHT = 0.01
 _TINY = 1e-24
@@ -104,6 +107,11 @@ def _slicer(linear: Tensor) -> Rows:
     return lambda top, bottom: linear[top:bottom]
 
 
+def _halver(rows: Rows, height: int) -> Rows:
+    """Rows at half the size, made anew each time they are asked for."""
+    return lambda top, bottom: halve(rows(2 * top, min(2 * bottom, height)))
+
+
 @cache
 def _srgb_table() -> npt.NDArray[np.float32]:
     table: npt.NDArray[np.float32] = (
@@ -142,20 +150,20 @@ def _scale_sizes(height: int, width: int) -> list[tuple[int, int]]:
 def _compare(
     a: Rows, b: Rows, height: int, width: int, channels: list[int], last: bool
 ) -> tuple[Tensor, Rows, Rows]:
-    """What one scale finds, (N, C, 2, 3), and the pictures at half the size, unless it is the
-    last."""
+    """What one scale finds, (N, C, 2, 3), and the pictures at half the size."""
+    large = height * width > MAX_WHOLE_PIXELS
     sums, halves_a, halves_b = [], [], []
     for top, bottom in _strips(height, width):
         seen = slice(max(0, top - REACH), min(height, bottom + REACH))
         own = slice(top - seen.start, bottom - seen.start)
         rows_a, rows_b = a(seen.start, seen.stop), b(seen.start, seen.stop)
         sums.append(_sums(_xyb(rows_a, channels), _xyb(rows_b, channels), own))
-        if not last:
+        if not (last or large):
             halves_a.append(halve(rows_a[own]))
             halves_b.append(halve(rows_b[own]))
     averages = torch.stack(sums).sum(0) / (height * width)
-    if last:
-        return averages, a, b
+    if last or large:
+        return averages, _halver(a, height), _halver(b, height)
     return averages, _slicer(torch.cat(halves_a)), _slicer(torch.cat(halves_b))
 
 

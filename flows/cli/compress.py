@@ -81,6 +81,13 @@ TargetMsSsim = Annotated[
     float | None,
     typer.Option("--target-ms-ssim", help="At least this MS-SSIM, 0 to 1, for every picture."),
 ]
+TargetSsimulacra2 = Annotated[
+    float | None,
+    typer.Option(
+        "--target-ssimulacra2",
+        help="At least this SSIMULACRA2 for every picture: 90 looks the same, 70 is good.",
+    ),
+]
 MaxBpp = Annotated[
     float | None, typer.Option("--max-bpp", help="At most this many bits per pixel.")
 ]
@@ -126,6 +133,14 @@ VerifyShare = Annotated[
         help="Share of the pictures that are decoded again and measured before the commit.",
     ),
 ]
+MeasureNames = Annotated[
+    str,
+    typer.Option(
+        "--measure",
+        metavar="LIST",
+        help="What is measured beside PSNR, by commas; psnr: nothing more, which is faster.",
+    ),
+]
 Plugins = Annotated[
     list[str] | None,
     typer.Option(
@@ -156,6 +171,7 @@ def compress(
     quality: Quality = None,
     target_psnr: TargetPsnr = None,
     target_ms_ssim: TargetMsSsim = None,
+    target_ssimulacra2: TargetSsimulacra2 = None,
     max_bpp: MaxBpp = None,
     workers: Workers = 1,
     runner: RunnerName = "local",
@@ -165,6 +181,7 @@ def compress(
     max_failures: MaxFailures = None,
     max_pixels: MaxPixels = 200_000_000,
     verify: VerifyShare = "100%",
+    measure: MeasureNames = "ms-ssim,ssimulacra2",
     latents: Latents = True,
     plugin: Plugins = None,
     dry_run: DryRun = False,
@@ -198,6 +215,7 @@ def compress(
         quality=quality,
         target_psnr=target_psnr,
         target_ms_ssim=target_ms_ssim,
+        target_ssimulacra2=target_ssimulacra2,
         max_bpp=max_bpp,
         workers=workers,
         runner=runner,
@@ -207,6 +225,7 @@ def compress(
         max_failures=max_failures,
         max_pixels=max_pixels,
         verify_fraction=verify,
+        measures=measure,
         latents=latents,
         plugins=plugin or [],
     )
@@ -231,6 +250,7 @@ def plan(
     quality: Quality = None,
     target_psnr: TargetPsnr = None,
     target_ms_ssim: TargetMsSsim = None,
+    target_ssimulacra2: TargetSsimulacra2 = None,
     max_bpp: MaxBpp = None,
     workers: Workers = 1,
     device: DeviceOption = "auto",
@@ -258,6 +278,7 @@ def plan(
         quality=quality,
         target_psnr=target_psnr,
         target_ms_ssim=target_ms_ssim,
+        target_ssimulacra2=target_ssimulacra2,
         max_bpp=max_bpp,
         workers=workers,
         device=device,

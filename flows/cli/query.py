@@ -18,7 +18,9 @@ from glassplate.flows.terminal.output import human_bytes, ratio
 if TYPE_CHECKING:
     from glassplate.pipelines.archive.read.reader import Archive
 
-LISTED = ["name", "status", "reason", "codec", "width", "height", "bpp", "psnr", "ms_ssim"]
+LISTED = [
+    "name", "status", "reason", "codec", "width", "height", "bpp", "psnr", "ms_ssim", "ssimulacra2",
+]  # fmt: skip
 
 LimitOption = Annotated[
     int | None, typer.Option("--limit", min=1, help="At most so many rows.", show_default=False)

@@ -64,6 +64,7 @@ def compress_archive(
     quality: float | None = None,
     target_psnr: float | None = None,
     target_ms_ssim: float | None = None,
+    target_ssimulacra2: float | None = None,
     max_bpp: float | None = None,
     workers: int = 1,
     runner: str = "local",
@@ -73,6 +74,7 @@ def compress_archive(
     max_failures: float | str | None = None,
     max_pixels: int = DEFAULT_MAX_PIXELS,
     verify_fraction: float | str = 1.0,
+    measures: str | list[str] = "ms-ssim,ssimulacra2",
     latents: bool = True,
     plugins: list[str] | None = None,
 ) -> Ledger:
@@ -92,6 +94,7 @@ def compress_archive(
         quality=quality,
         target_psnr=target_psnr,
         target_ms_ssim=target_ms_ssim,
+        target_ssimulacra2=target_ssimulacra2,
         max_bpp=max_bpp,
         workers=workers,
         runner=runner,
@@ -101,6 +104,7 @@ def compress_archive(
         max_failures=max_failures,
         max_pixels=max_pixels,
         verify_fraction=verify_fraction,
+        measures=measures,
         latents=latents,
         plugins=plugins or [],
     )
@@ -117,7 +121,7 @@ def flow_parameters(config: CompressConfig) -> dict[str, Any]:
     """The flow's parameters for a run's options."""
     fields = config.model_dump(mode="json")
     target = fields.pop("target")
-    for measure in ("psnr", "ms_ssim"):
+    for measure in ("psnr", "ms_ssim", "ssimulacra2"):
         target[f"target_{measure}"] = target.pop(measure)
     runner_options = fields.pop("runner")
     runner = {"runner": runner_options.pop("name"), "runner_options": runner_options}

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Field
 
@@ -30,6 +30,20 @@ def parse_fraction(value: object) -> object:
 Fraction = Annotated[float, BeforeValidator(parse_fraction), Field(ge=0, le=1)]
 
 
+Measure = Literal["ms_ssim", "ssimulacra2"]
+
+
+def parse_measures(value: object) -> object:
+    """'ms-ssim,ssimulacra2' -> ('ms_ssim', 'ssimulacra2'); 'psnr' and 'none' name nothing more."""
+    if not isinstance(value, str):
+        return value
+    names = (name.strip().replace("-", "_") for name in value.split(","))
+    return tuple(name for name in names if name not in ("psnr", "none"))
+
+
+Measures = Annotated[tuple[Measure, ...], BeforeValidator(parse_measures)]
+
+
 def _checked(pattern: str) -> str:
     Choice([pattern])
     return pattern
@@ -44,6 +58,7 @@ class CompressConfig(JobConfig):
     include, exclude: globs for names below the source's root; see `sources.choice`.
     weights: of the codec: a file or folder that every worker can read, or what else it knows;
         without them the shipped ones.
+    measures: of verified pictures beside PSNR, which is always measured, and what the target names.
     plugins: modules that every worker imports first; they `register` codecs of their own.
     """
 
@@ -58,6 +73,7 @@ class CompressConfig(JobConfig):
     max_failures: Fraction | None = None
     max_pixels: int = Field(default=DEFAULT_MAX_PIXELS, ge=1)
     verify_fraction: Fraction = 1.0
+    measures: Measures = ("ms_ssim", "ssimulacra2")
     latents: bool = True
     plugins: tuple[str, ...] = ()
 
@@ -82,6 +98,7 @@ class CompressConfig(JobConfig):
                 "target",
                 "max_pixels",
                 "verify_fraction",
+                "measures",
                 "latents",
             },
         )

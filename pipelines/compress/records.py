@@ -133,6 +133,7 @@ def _stored_row(row: ImageRow, job: Job, config: CompressConfig, place: int | No
         bpp=8 * len(stored.bitstream) / pixels if pixels else None,
         psnr=stored.psnr,
         ms_ssim=stored.ms_ssim,
+        ssimulacra2=stored.ssimulacra2,
         verified=stored.verified,
         bitstream_row=place,
     )

@@ -22,16 +22,18 @@ from glassplate.codecs.errors import (
     UnsupportedImageError,
 )
 from glassplate.codecs.measures.pixels import psnr
+from glassplate.codecs.measures.ssimulacra2 import ssimulacra2
 from glassplate.codecs.measures.structure import ms_ssim
 from glassplate.pipelines.archive.format.schema import Status
 from glassplate.pipelines.compress.codec import build_codec
-from glassplate.pipelines.compress.config import CompressConfig
+from glassplate.pipelines.compress.config import CompressConfig, Measure
 from glassplate.pipelines.pictures.ingest import Picture
 
 logger = logging.getLogger(__name__)
 
 _PSNR_TOLERANCE = 0.005  # dB: half a unit of the last digit that anybody reads
 _MS_SSIM_TOLERANCE = 0.00005
+_SSIMULACRA2_TOLERANCE = 0.05
 
 
 @dataclass(frozen=True)
@@ -45,7 +47,7 @@ class Original:
 
 @dataclass(frozen=True)
 class Stored:
-    """One stored picture. psnr and ms_ssim are None where they were not measured."""
+    """One stored picture; measures are None where they were not taken."""
 
     status: Status
     reason: str | None
@@ -56,6 +58,7 @@ class Stored:
     quality: float | None = None
     psnr: float | None = None
     ms_ssim: float | None = None
+    ssimulacra2: float | None = None
     latent: Latent | None = None
 
 
@@ -115,6 +118,7 @@ class Tiers:
                 verified=verified,
                 psnr=math.inf,
                 ms_ssim=1.0,
+                ssimulacra2=100.0,
             )
         raise EncodeError("no bit-exact tier holds the file", "Is it larger than 2 GiB?")
 
@@ -141,15 +145,18 @@ class Tiers:
 
     def _choose(self, original: Original, stream: Encoded, decoded: Any) -> Stored:
         picture = original.picture
-        quality = similarity = None
+        quality = similarity = look = None
         if decoded is not None:
             if picture.pixels is None or decoded.shape != picture.pixels.shape:
                 raise BitstreamError("a picture of another shape came back")
             if has_alpha(decoded) and (decoded[..., -1] != picture.pixels[..., -1]).any():
                 raise BitstreamError("another alpha came back than was stored")
             quality = psnr(colour(picture.pixels), colour(decoded))
-            similarity = ms_ssim(colour(picture.pixels), colour(decoded))
-        if reason := self._shortfall(original, stream, quality, similarity):
+            if self._measures("ms_ssim"):
+                similarity = ms_ssim(colour(picture.pixels), colour(decoded))
+            if self._measures("ssimulacra2"):
+                look = ssimulacra2(picture.pixels, decoded)
+        if reason := self._shortfall(original, stream, quality, similarity, look):
             return self.store_file(original, reason)
         return Stored(
             status="encoded",
@@ -161,11 +168,21 @@ class Tiers:
             quality=stream.quality,
             psnr=quality,
             ms_ssim=similarity,
+            ssimulacra2=look,
             latent=stream.latent,
         )
 
+    def _measures(self, name: Measure) -> bool:
+        """Whether a measure is wanted for its own sake, or is the target."""
+        return name in self.config.measures or getattr(self.config.target, name) is not None
+
     def _shortfall(
-        self, original: Original, stream: Encoded, quality: float | None, similarity: float | None
+        self,
+        original: Original,
+        stream: Encoded,
+        quality: float | None,
+        similarity: float | None,
+        look: float | None,
     ) -> str | None:
         """Why an encoded picture is not used: it is no smaller, or misses its target."""
         picture, target = original.picture, self.config.target
@@ -175,6 +192,7 @@ class Tiers:
         missed = (
             _under(quality, target.psnr, _PSNR_TOLERANCE)
             or _under(similarity, target.ms_ssim, _MS_SSIM_TOLERANCE)
+            or _under(look, target.ssimulacra2, _SSIMULACRA2_TOLERANCE)
             or (target.max_bpp and 8 * len(stream.bitstream) > target.max_bpp * pixels)
         )
         return TargetMissedError.code if missed else None

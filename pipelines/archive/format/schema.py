@@ -15,7 +15,7 @@ import pyarrow as pa
 from glassplate.pipelines.pictures.segment import Segment
 
 SCHEMA_VERSION = 3
-"""2 added `segments` and `run_id`, 3 `gone` and `settings`; they are null in older files."""
+"""2 added `segments` and `run_id`, 3 `gone`, `settings` and `ssimulacra2`: null in older files."""
 
 EMBEDDING_SIZE = 96
 
@@ -63,6 +63,9 @@ IMAGES = _schema(
         _field("run_id", pa.string(), "run of the row in a compacted file; null: that of the path"),
         _field("gone", pa.bool_(), "the source was no longer there; its picture stays"),
         _field("settings", pa.string(), "sha256 (hex) of the codec's spec and target asked for"),
+        _field(
+            "ssimulacra2", pa.float32(), "of the decoded picture, at most 100; null below 8 pixels"
+        ),
     ],
 )
 
@@ -144,6 +147,7 @@ class ImageRow:
     run_id: str | None = None
     gone: bool | None = None
     settings: str | None = None
+    ssimulacra2: float | None = None
 
 
 @dataclass(frozen=True)

@@ -31,7 +31,7 @@ _CODEC_STATS = """
         sum(stored_bytes)::BIGINT AS stored_bytes, avg(bpp) AS mean_bpp,
         avg(psnr) FILTER (isfinite(psnr)) AS mean_psnr,
         min(psnr) FILTER (isfinite(psnr)) AS min_psnr,
-        avg(ms_ssim) AS mean_ms_ssim
+        avg(ms_ssim) AS mean_ms_ssim, avg(ssimulacra2) AS mean_ssimulacra2
     FROM newest WHERE bitstream_row IS NOT NULL GROUP BY codec ORDER BY pictures DESC, codec
 """
 

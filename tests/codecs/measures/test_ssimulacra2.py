@@ -68,6 +68,8 @@ def test_strips_change_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     whole = ssimulacra2(a, b)
     monkeypatch.setattr(module, "STRIP_PIXELS", 1)
     assert ssimulacra2(a, b) == pytest.approx(whole, abs=1e-3)
+    monkeypatch.setattr(module, "MAX_WHOLE_PIXELS", 203 * 90 // 5)  # two scales are not kept
+    assert ssimulacra2(a, b) == pytest.approx(whole, abs=1e-3)
 
 
 def test_grey_is_grey_in_colour() -> None:

@@ -107,10 +107,15 @@ def test_the_installed_command_starts(command: Run) -> None:
     ("arguments", "named"),
     [
         (["--quality", "101"], "--quality"),
-        (["--quality", "50", "--max-bpp", "1"], "--quality / --target-psnr / --target-ms-ssim / "),
+        (
+            ["--quality", "50", "--max-bpp", "1"],
+            "--quality / --target-psnr / --target-ms-ssim / --target-ssimulacra2 / ",
+        ),
         (["--target-psnr", "-1"], "--target-psnr"),
         (["--target-ms-ssim", "1.01"], "--target-ms-ssim"),
         (["--target-psnr", "38", "--target-ms-ssim", "0.9"], "got psnr, ms_ssim"),
+        (["--target-ssimulacra2", "101"], "--target-ssimulacra2"),
+        (["--measure", "psnr,vmaf"], "--measure"),
         (["--max-bpp", "0"], "--max-bpp"),
         (["--workers", "0"], "--workers"),
         (["--max-failures", "120%"], "--max-failures"),

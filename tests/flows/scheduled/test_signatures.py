@@ -20,9 +20,9 @@ from glassplate.flows.scheduled.train_refiner import train_refiner as train_refi
 from glassplate.pipelines.compress.config import CompressConfig
 
 IN_THE_PLURAL = {"codec_option": "codec_options", "plugin": "plugins", "verify": "verify_fraction"}
-IN_THE_PLURAL |= {"runner_option": "runner_options"}
+IN_THE_PLURAL |= {"runner_option": "runner_options", "measure": "measures"}
 OF_THE_TERMINAL = {"context", "as_json", "no_progress", "dry_run", "flow"}
-OF_THE_JOB = {"max_failures", "verify_fraction", "latents", "runner", "runner_options"}
+OF_THE_JOB = {"max_failures", "verify_fraction", "measures", "latents", "runner", "runner_options"}
 CONFIG = CompressConfig(source="photos", archive="archive")
 
 

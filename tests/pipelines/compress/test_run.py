@@ -251,6 +251,30 @@ def test_ms_ssim_target(tmp_path: Path, configure: Any) -> None:
     assert {row["target"] for row in rows.values()} == {"ms_ssim=0.97"}
 
 
+def test_ssimulacra2_target(tmp_path: Path, configure: Any) -> None:
+    source = tmp_path / "source"
+    source.mkdir()
+    odd_inputs.photo(192, 170).save(source / "large.bmp")
+    odd_inputs.photo(7, 80).save(source / "small.bmp")
+    config = configure(codec="jpeg", codec_options={}, target={"ssimulacra2": 72}, measures=())
+    compress(config)
+    rows = rows_of(config)
+    assert 72 <= rows["large.bmp"]["ssimulacra2"] < 73
+    assert rows["large.bmp"]["ms_ssim"] is None  # not asked for
+    assert (rows["small.bmp"]["status"], rows["small.bmp"]["reason"]) == ("kept", "target-missed")
+    assert rows["small.bmp"]["ssimulacra2"] == 100
+
+
+def test_measures_that_are_not_asked_for_are_not_taken(source: Path, configure: Any) -> None:
+    compress(configure(codec="jpeg", codec_options={}, measures="ssimulacra2"))
+    rows = [row for row in rows_of(configure()).values() if not row["bit_exact"]]
+    assert rows
+    for row in rows:
+        assert row["ms_ssim"] is None
+        assert row["psnr"] is not None
+        assert row["ssimulacra2"] <= 100
+
+
 def test_verification_can_be_sampled(source: Path, configure: Any) -> None:
     compress(configure(verify_fraction=0.5))
     rows = rows_of(configure()).values()
