@@ -5,16 +5,15 @@ The plan file of the first is also a trace: it stays behind where a run died.
 
 from __future__ import annotations
 
-import time
 from collections.abc import Sequence
 
 from glassplate.pipelines.archive.format.staging import STAGING
 from glassplate.pipelines.archive.write.sweep import sweep
 from glassplate.pipelines.compress.planning import RunPlan, ShardPlan
-from glassplate.pipelines.compress.transforms import CheckShards, EncodeShards, shard_encoder
-from glassplate.pipelines.compress.watcher import Watcher
+from glassplate.pipelines.compress.watcher import run_watcher
+from glassplate.pipelines.compress.work import CheckWork, EncodeWork
 from glassplate.pipelines.jobs.engine import run_shards
-from glassplate.pipelines.jobs.progress import Progress
+from glassplate.pipelines.jobs.progress import MarkWatcher, Tally
 from glassplate.pipelines.storage.store import Store
 
 _RUN = "run="
@@ -41,11 +40,10 @@ def run_job(store: Store, plan: RunPlan, pending: Sequence[ShardPlan], *, carefu
             [shard.to_json() for shard in pending],
             store,
             path,
-            lambda config: EncodeShards(config, path, careful),
-            lambda: Watcher(store, plan),
+            lambda config: EncodeWork(config.archive, path, config.model_dump_json(), careful),
+            lambda: run_watcher(store, plan),
         )
     finally:
-        shard_encoder.cache_clear()
         sweep(store, [folder])
 
 
@@ -56,27 +54,15 @@ def check_job(store: Store, plan: RunPlan) -> None:
     """
     folder = f"{STAGING}/{_CHECK}{plan.run_id}"
     path, checked = f"{folder}/{_PLAN_FILE}", f"{folder}/checked"
+    keys = [shard.key for shard in plan.shards]
     try:
         run_shards(
             plan.config,
-            [shard.key for shard in plan.shards],
+            keys,
             store,
             path,
-            lambda config: CheckShards(config, path, checked),
-            lambda: _CheckWatcher(store, checked, len(plan.shards)),
+            lambda config: CheckWork(config.archive, path, checked),
+            lambda: MarkWatcher(store, checked, keys, len(keys), lambda key: Tally(done=1)),
         )
     finally:
         sweep(store, [folder])
-
-
-class _CheckWatcher:
-    """Counts the shards that were read again."""
-
-    def __init__(self, store: Store, folder: str, total: int) -> None:
-        self.store, self.folder, self.total = store, folder, total
-        self.started = time.monotonic()
-
-    def look(self) -> Progress:
-        """How far the check is now."""
-        done = len(self.store.list(self.folder))
-        return Progress(done, self.total, 0, 0, 0, time.monotonic() - self.started)

@@ -20,7 +20,7 @@ from glassplate.pipelines.archive.format.staging import StagedShard, load_staged
 from glassplate.pipelines.archive.write.commit import commit_run, create_archive, current_snapshot
 from glassplate.pipelines.compress.config import CompressConfig
 from glassplate.pipelines.compress.planning import RunPlan, ShardPlan, plan_run
-from glassplate.pipelines.compress.watcher import Watcher
+from glassplate.pipelines.compress.watcher import run_watcher
 from glassplate.pipelines.errors import (
     ArchiveError,
     CommitConflictError,
@@ -74,7 +74,7 @@ def encode_run(plan: RunPlan, progress: ProgressCallback | None = None) -> None:
 
     store = Store(plan.config.archive)
     create_archive(store)
-    with reporting(lambda: Watcher(store, plan), progress):
+    with reporting(lambda: run_watcher(store, plan), progress):
         for careful in (True,) if traces(store) else (False, True):
             try:
                 _encode_pending(store, plan, careful=careful)

@@ -23,6 +23,7 @@ from glassplate.pipelines.jobs.config import JobConfig
 from glassplate.pipelines.jobs.local import local_pipeline, local_workers
 from glassplate.pipelines.jobs.progress import Watched
 from glassplate.pipelines.jobs.runners import ClusterRunner, DaskRunner, Runner
+from glassplate.pipelines.jobs.step import DoShards, Work, begun
 from glassplate.pipelines.storage.store import Store
 
 _POLLS = 20  # looks at the progress in one stall timeout
@@ -36,16 +37,16 @@ def run_shards(
     shards: Sequence[str],
     store: Store,
     plan_file: str,
-    step: Callable[[Config], beam.PTransform],
+    work: Callable[[Config], Work],
     watcher: Callable[[], Watched],
 ) -> None:
-    """Have the runner of a configuration do its step for every shard; returns when all are done.
+    """Have the runner of a configuration do its work for every shard; returns when all are done.
 
     Args:
         config: Workers are lowered where there is less to do.
         shards: One line of text for each.
         store, plan_file: Where these are written for the workers.
-        step: The transform of (start, end) of lines in the plan file.
+        work: What is done with each line of the plan file.
         watcher: Of a job that runs elsewhere, to see one that stalls.
 
     Raises WorkerError if a worker, the engine or the way to it fails; MissingExtraError.
@@ -58,9 +59,12 @@ def run_shards(
     with _quiet_beam(), _typed_errors(runner, subject):
         options = None if local else runner.options()
         pipeline = local_pipeline(config.workers) if local else beam.Pipeline(options=options)
-        hinted = step(config).with_resource_hints(**runner.resource_hints)
+        hinted = DoShards(work(config)).with_resource_hints(**runner.resource_hints)
         _ = pipeline | beam.Create(places) | hinted
-        _finish(pipeline.run(), runner, watcher)
+        try:
+            _finish(pipeline.run(), runner, watcher)
+        finally:
+            begun.cache_clear()  # codecs, where the work was done in this process
 
 
 def _write_plan(store: Store, path: str, shards: Iterable[str]) -> list[tuple[int, int]]:

@@ -4,10 +4,15 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Callable, Iterator
+import time
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
+from operator import add
 from typing import Protocol
+
+from glassplate.pipelines.errors import StorageError
+from glassplate.pipelines.storage.store import Store
 
 logger = logging.getLogger(__name__)
 
@@ -83,3 +88,63 @@ def reporting(watched: Callable[[], Watched], callback: ProgressCallback | None)
         stop.set()
         thread.join()
         callback(watcher.look())
+
+
+@dataclass(frozen=True)
+class Tally:
+    """Inputs that are done, and their bytes."""
+
+    done: int = 0
+    failed: int = 0
+    source_bytes: int = 0
+    stored_bytes: int = 0
+
+    def __add__(self, other: Tally) -> Tally:
+        return Tally(*map(add, astuple(self), astuple(other)))
+
+
+class MarkWatcher:
+    """Adds up what the marks of a job say, each read once.
+
+    A look that storage fails says what the last one said: the next may do better.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        folder: str,
+        names: Iterable[str],
+        total: int,
+        read: Callable[[str], Tally | None],
+    ) -> None:
+        """names: Of marks in the folder. total: Inputs. read: A mark; None: it is not sound yet."""
+        self._store, self._folder, self._read = store, folder, read
+        self._pending = set(names)
+        self._total = total
+        self._sum = Tally()
+        self._started = time.monotonic()
+        self._read_marks()
+        self._resumed = self._sum
+
+    def look(self) -> Progress:
+        """How far the job is now."""
+        self._read_marks()
+        return Progress(
+            done=self._sum.done,
+            total=self._total,
+            failed=self._sum.failed,
+            source_bytes=self._sum.source_bytes,
+            stored_bytes=self._sum.stored_bytes,
+            seconds=time.monotonic() - self._started,
+            resumed=self._resumed.done,
+            resumed_bytes=self._resumed.source_bytes,
+        )
+
+    def _read_marks(self) -> None:
+        try:
+            for name in self._pending.intersection(self._store.list(self._folder)):
+                if tally := self._read(name):
+                    self._sum += tally
+                    self._pending.remove(name)
+        except (OSError, StorageError) as error:
+            logger.debug("marks cannot be read: %s", error)

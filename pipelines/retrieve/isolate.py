@@ -14,7 +14,7 @@ from glassplate.pipelines.retrieve.shard import (
     Mark,
     RetrieveRow,
     failed_row,
-    opened,
+    open_snapshot,
     retrieve_item,
     write_mark,
 )
@@ -24,9 +24,10 @@ from glassplate.pipelines.storage.store import Store
 class IsolatedRetriever:
     """Retrieves shards by a child process, which is replaced when it dies."""
 
-    def __init__(self, config: RetrieveConfig) -> None:
+    def __init__(self, config: RetrieveConfig, snapshot: int) -> None:
         self._store = Store(config.out)
-        self._child = Child(__name__, config.model_dump_json())
+        greeting = {"config": config.model_dump(mode="json"), "snapshot": snapshot}
+        self._child = Child(__name__, json.dumps(greeting))
 
     def retrieve(self, shard: RetrieveShard) -> Mark:
         """As `retrieve_shard`; pictures that kill the child become `failed` rows.
@@ -47,14 +48,16 @@ class IsolatedRetriever:
         return RetrieveRow(**told)
 
 
-def _greeted(config_json: str) -> Answer:
+def _greeted(greeting: str) -> Answer:
     """The child: answers items with their rows, or with what went wrong elsewhere."""
-    config = RetrieveConfig.model_validate_json(config_json)
+    told = json.loads(greeting)
+    config = RetrieveConfig.model_validate(told["config"])
+    archive = open_snapshot(config, told["snapshot"])
 
     def answer(request: str) -> str:
         item = Item.model_validate_json(request)
         try:
-            return retrieve_item(item, opened(config_json), config).model_dump_json()
+            return retrieve_item(item, archive, config).model_dump_json()
         except StorageError as error:
             return json.dumps(str(error))
 

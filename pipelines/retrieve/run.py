@@ -20,7 +20,7 @@ import pyarrow.parquet as pq
 
 from glassplate.pipelines.errors import LedgerError, WorkerError
 from glassplate.pipelines.jobs.engine import run_shards
-from glassplate.pipelines.jobs.progress import Progress, ProgressCallback, reporting
+from glassplate.pipelines.jobs.progress import MarkWatcher, ProgressCallback, Tally, reporting
 from glassplate.pipelines.retrieve.planning import (
     FOLDER,
     RetrieveConfig,
@@ -32,9 +32,8 @@ from glassplate.pipelines.retrieve.shard import (
     Mark,
     RetrieveRow,
     mark_path,
-    opened,
 )
-from glassplate.pipelines.retrieve.transforms import RetrieveShards, shard_retriever
+from glassplate.pipelines.retrieve.work import RetrieveWork
 from glassplate.pipelines.storage.store import Store
 
 logger = logging.getLogger(__name__)
@@ -90,7 +89,7 @@ def run_retrieve(
     store = Store(config.out)
     if config.retry_failed:
         _forget_failures(store, plan)
-    with reporting(lambda: _Watcher(store, plan), progress):
+    with reporting(lambda: _watcher(store, plan), progress):
         for careful in (True,) if store.exists(_PLAN_LINES) else (False, True):
             try:
                 _retrieve_pending(config, plan, store, careful=careful)
@@ -122,12 +121,12 @@ def _retrieve_pending(
             lines,
             store,
             _PLAN_LINES,
-            lambda config: RetrieveShards(config, _PLAN_LINES, careful),
-            lambda: _Watcher(store, plan),
+            lambda config: RetrieveWork(
+                config.out, _PLAN_LINES, config.model_dump_json(), plan.snapshot, careful
+            ),
+            lambda: _watcher(store, plan),
         )
     finally:
-        shard_retriever.cache_clear()
-        opened.cache_clear()
         store.delete(_PLAN_LINES)
 
 
@@ -180,33 +179,12 @@ def _read_mark(store: Store, shard: RetrieveShard) -> Mark:
     return Mark.model_validate_json(store.read(mark_path(shard.key)))
 
 
-class _Watcher:
-    """Adds up the marks of a plan's shards; each is read once."""
+def _watcher(store: Store, plan: RetrievePlan) -> MarkWatcher:
+    shards = {f"{shard.key}.json": shard for shard in plan.shards}
 
-    def __init__(self, store: Store, plan: RetrievePlan) -> None:
-        self.store, self.plan = store, plan
-        self.pending = {f"{shard.key}.json": shard for shard in plan.shards}
-        self.rows: list[RetrieveRow] = []
-        self.started = time.monotonic()
-        self._read_marks()
-        self.resumed = count(self.rows)
-        self.resumed_bytes = sum(row.source_bytes for row in self.rows)
+    def tally(name: str) -> Tally:
+        rows = _read_mark(store, shards[name]).rows
+        ledger, source_bytes = count(list(rows)), sum(row.source_bytes for row in rows)
+        return Tally(ledger.pictures, ledger.failed, source_bytes, ledger.bytes)
 
-    def look(self) -> Progress:
-        """How far the retrieval is now."""
-        self._read_marks()
-        ledger = count(self.rows)
-        return Progress(
-            done=ledger.pictures,
-            total=self.plan.pictures,
-            failed=ledger.failed,
-            source_bytes=sum(row.source_bytes for row in self.rows),
-            stored_bytes=ledger.bytes,
-            seconds=time.monotonic() - self.started,
-            resumed=self.resumed.pictures,
-            resumed_bytes=self.resumed_bytes,
-        )
-
-    def _read_marks(self) -> None:
-        for name in self.pending.keys() & set(self.store.list(FOLDER)):
-            self.rows += _read_mark(self.store, self.pending.pop(name)).rows
+    return MarkWatcher(store, FOLDER, shards, plan.pictures, tally)

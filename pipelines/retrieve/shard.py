@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import tempfile
 from collections.abc import Sequence
-from functools import lru_cache
 from pathlib import Path, PurePosixPath
 from typing import Any, Literal
 
@@ -19,7 +18,6 @@ from glassplate.pipelines.retrieve.planning import (
     FOLDER,
     Item,
     RetrieveConfig,
-    RetrievePlan,
     RetrieveShard,
 )
 from glassplate.pipelines.storage.store import Store
@@ -113,13 +111,9 @@ def _row(item: Item, **facts: Any) -> RetrieveRow:
     return RetrieveRow(**item.model_dump(exclude={"refine", "restore"}), **facts)
 
 
-@lru_cache(maxsize=1)
-def opened(config_json: str) -> Archive:
-    """The archive at the plan's snapshot, opened once for each process; its share of the cores."""
+def open_snapshot(config: RetrieveConfig, snapshot: int) -> Archive:
+    """The archive as the plan saw it, in a worker with its share of the cores."""
     import torch
 
-    config = RetrieveConfig.model_validate_json(config_json)
     torch.set_num_threads(max(1, (os.cpu_count() or 1) // config.workers))
-    plan = RetrievePlan.read(Store(config.out))
-    assert plan
-    return open_archive(config.archive, plan.snapshot, config.device)
+    return open_archive(config.archive, snapshot, config.device)

@@ -101,3 +101,12 @@ def test_a_bad_reference_says_what_it_should_be(
     done = glassplate("evaluate", pictures, "--reference", file, "--out", tmp_path / "results")
     assert done.code == ExitCode.USAGE
     assert "[[bpp, psnr], [bpp, psnr], ...]" in done.err
+
+
+@pytest.mark.parametrize("what", [["--codecs", "jpeg"], ["--refine", "flow"]])
+def test_a_plugin_that_is_not_there_is_a_line_not_a_traceback(
+    what: list[str], glassplate: Run, tmp_path: Path
+) -> None:
+    done = glassplate("evaluate", tmp_path, *what, "--plugin", "nosuch", "--out", tmp_path / "out")
+    assert done.code == 2
+    assert "plugin nosuch: cannot be imported" in done.err

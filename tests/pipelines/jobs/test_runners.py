@@ -10,9 +10,10 @@ from pydantic import ValidationError
 from glassplate.codecs.errors import MissingExtraError
 from glassplate.pipelines.compress.config import CompressConfig
 from glassplate.pipelines.compress.jobs import run_job
-from glassplate.pipelines.compress.transforms import EncodeShards
+from glassplate.pipelines.compress.work import EncodeWork
 from glassplate.pipelines.jobs.beam import beam
 from glassplate.pipelines.jobs.runners import RUNNERS, DataflowRunner
+from glassplate.pipelines.jobs.step import DoShards
 from glassplate.pipelines.jobs.worker import share_of
 
 from apache_beam.options.pipeline_options import PipelineOptions  # isort: skip
@@ -82,7 +83,8 @@ def test_dataflow_needs_its_extra() -> None:
 def test_dataflow_asks_for_a_gpu_where_it_encodes() -> None:
     runner = DataflowRunner(**DATAFLOW, accelerator="nvidia-l4", min_ram="32GB")
     pipeline = beam.Pipeline(runner="DirectRunner", options=PipelineOptions([]))
-    encode = EncodeShards(config("local"), "plan").with_resource_hints(**runner.resource_hints)
+    work = EncodeWork("archive", "plan", config("local").model_dump_json())
+    encode = DoShards(work).with_resource_hints(**runner.resource_hints)
     _ = pipeline | "Places" >> beam.Create([(0, 1)]) | "Encode" >> encode
     components = pipeline.to_runner_api().components
     hinted = {
@@ -91,7 +93,7 @@ def test_dataflow_asks_for_a_gpu_where_it_encodes() -> None:
         if step.environment_id
     }
     by_place = {components.transforms[name].unique_name: hints for name, hints in hinted.items()}
-    encoding = next(hints for name, hints in by_place.items() if "_EncodeShard" in name)
+    encoding = next(hints for name, hints in by_place.items() if "_DoShard" in name)
     assert encoding == ["beam:resources:accelerator:v1", "beam:resources:min_ram_bytes:v1"]
     assert all(not hints for name, hints in by_place.items() if name.startswith("Places"))
 

@@ -20,8 +20,11 @@ from glassplate.pipelines.compress.config import CompressConfig
 from glassplate.pipelines.compress.run import compress
 from glassplate.pipelines.errors import NotFoundError
 from glassplate.pipelines.jobs.progress import Progress
-from glassplate.pipelines.retrieve.planning import RetrieveConfig
+from glassplate.pipelines.jobs.step import begun
+from glassplate.pipelines.retrieve.planning import RetrieveConfig, plan_retrieve
 from glassplate.pipelines.retrieve.run import LEDGER, retrieve
+from glassplate.pipelines.retrieve.shard import Mark, mark_path
+from glassplate.pipelines.retrieve.work import RetrieveWork
 from glassplate.pipelines.storage.store import Store
 
 
@@ -134,3 +137,29 @@ def test_what_cannot_be_done_is_refused_before_any_work(folder: Path, tmp_path: 
     retrieve(config(folder, tmp_path / "other", where="name = 'two.jpg'"))
     with pytest.raises(ConfigError, match="other options"):
         retrieve(config(folder, tmp_path / "other"))
+
+
+def test_a_worker_that_outlives_a_job_sees_what_the_next_one_is_to_give_back(
+    tmp_path: Path, photo: Pixels
+) -> None:
+    (tmp_path / "photos").mkdir()
+    options = CompressConfig(
+        source=str(tmp_path / "photos"), archive=str(tmp_path / "archive"), codec="jpeg"
+    )
+    wanted = RetrieveConfig(archive=str(tmp_path / "archive"), out=str(tmp_path / "out"))
+    store = Store(wanted.out)
+    for number in range(2):
+        part = photo[64 * number :][:64, :64]
+        Image.fromarray(part).save(tmp_path / "photos" / f"{number}.png")
+        compress(options)
+        shutil.rmtree(tmp_path / "out", ignore_errors=True)
+        plan = plan_retrieve(wanted)
+        json = wanted.model_dump_json()
+        work = RetrieveWork(wanted.out, "plan", json, plan.snapshot)
+        statuses = []
+        for shard in plan.shards:
+            key = begun(work)(shard.model_dump_json())  # as in the processes of a cluster
+            mark = Mark.model_validate_json(store.read(mark_path(key)))
+            statuses += [row.status for row in mark.rows]
+        assert statuses == ["plain"] * (number + 1)
+    begun.cache_clear()
