@@ -131,6 +131,7 @@ class AutoencoderCodec:
             image,
             target,
             self.default_quality,
+            self.name,
         )
 
     def _pack(self, image: Pixels, latent: Floats, quality: float) -> Encoded:

@@ -97,7 +97,9 @@ class ClassicalCodec(ABC):
         if reason := self.refuses(width, height, channels):
             raise UnsupportedImageError(reason, f"Use another codec than {self.name}.")
         encode_at = partial(self._encode_at, image)
-        return encode_to_target(encode_at, self._decode_one, image, target, self.default_quality)
+        return encode_to_target(
+            encode_at, self._decode_one, image, target, self.default_quality, self.name
+        )
 
     def _encode_at(self, image: Pixels, quality: float) -> Encoded:
         height, width, channels = image.shape

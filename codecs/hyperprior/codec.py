@@ -110,7 +110,9 @@ class HyperpriorCodec:
                 for place, tiles, quality in zip(places, done, tenths, strict=True)
             ]
 
-        return encode_all_to_target(encode_at, self.decode, images, target, self.default_quality)
+        return encode_all_to_target(
+            encode_at, self.decode, images, target, self.default_quality, self.name
+        )
 
     def decode(self, bitstreams: Sequence[bytes], region: Region | None = None) -> list[Pixels]:
         """Whole pictures, or the same region of each, from the tiles that it needs."""

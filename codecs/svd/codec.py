@@ -122,7 +122,12 @@ class SvdCodec:
             return self._encode_energy(image, factors, self.config.energy)
         encode_at = partial(self._encode_factor, image, factors)
         return encode_to_target(
-            encode_at, partial(self._decode_one, region=None), image, target, self.default_quality
+            encode_at,
+            partial(self._decode_one, region=None),
+            image,
+            target,
+            self.default_quality,
+            self.name,
         )
 
     def _factorise(self, tiles: Sequence[Pixels]) -> list[_Factors]:

@@ -134,6 +134,7 @@ class VaeCodec:
             image,
             target,
             self.default_quality,
+            self.name,
         )
 
     def _pack(self, image: Pixels, latent: Floats, quality: float) -> Encoded:
