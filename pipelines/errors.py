@@ -33,6 +33,12 @@ class StorageError(ArchiveError):
     code = "storage"
 
 
+class OutsideError(ArchiveError):
+    """A path leads out of the folder that it is to lie in."""
+
+    code = "outside"
+
+
 class WorkerError(ArchiveError):
     """A worker failed, or the engine that it runs in; finished shards are kept."""
 

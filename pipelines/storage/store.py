@@ -21,10 +21,11 @@ from typing import IO, Any, cast
 import fsspec
 from fsspec.implementations.local import LocalFileSystem
 
-from glassplate.pipelines.errors import StorageError
+from glassplate.pipelines.errors import OutsideError, StorageError
 from glassplate.pipelines.storage.errors import storage_errors
 
 _CHUNK = 1 << 20
+_OUTSIDE = "Nothing outside is touched. Where does this folder come from?"
 
 
 class Store:
@@ -44,10 +45,20 @@ class Store:
         self.root: str = root.rstrip("/")
         self.url = url
         self.is_local = isinstance(filesystem, LocalFileSystem)
+        self._real_root = os.path.realpath(self.root or "/") if self.is_local else self.root
 
     def path(self, path: str) -> str:
-        """What the file system calls a relative path."""
-        return f"{self.root}/{path}"
+        """What the file system calls a relative path.
+
+        Raises OutsideError for a path that leads out of the root, by its parts or by a link: an
+        archive, and a plan of work, may come from a stranger.
+        """
+        full = f"{self.root}/{path}"
+        if path and not {"", ".", ".."}.isdisjoint(path.split("/")):
+            raise OutsideError("is no path below the folder", _OUTSIDE, full)
+        if self.is_local and not _is_below(os.path.realpath(full), self._real_root):
+            raise OutsideError("is a link that leads out of the folder", _OUTSIDE, full)
+        return full
 
     def read(self, path: str, start: int | None = None, end: int | None = None) -> bytes:
         """A file's bytes, or a range of them."""
@@ -218,6 +229,10 @@ class _RemoteFile(io.RawIOBase):
         data = self._store.read(self._path, start, end)
         self._position += len(data)
         return data
+
+
+def _is_below(path: str, root: str) -> bool:
+    return path == root or path.startswith(root.rstrip("/") + "/")
 
 
 def _flush(sink: IO[bytes]) -> None:

@@ -27,6 +27,7 @@ from fsspec.implementations.local import LocalFileSystem
 from glassplate.codecs import get_codec
 from glassplate.codecs.container.bitstream import FINGERPRINT_BYTES, Header, Tile, pack
 from glassplate.pipelines import Archive, open_archive
+from glassplate.pipelines.archive.format.identity import create_archive
 from glassplate.pipelines.archive.format.manifest import Ledger, RunEntry
 from glassplate.pipelines.archive.format.schema import (
     EMBEDDING_SIZE,
@@ -34,7 +35,7 @@ from glassplate.pipelines.archive.format.schema import (
     ImageRow,
     LatentRow,
 )
-from glassplate.pipelines.archive.format.snapshots import create_archive, current_snapshot
+from glassplate.pipelines.archive.format.snapshots import current_snapshot
 from glassplate.pipelines.archive.format.staging import StagedShard
 from glassplate.pipelines.archive.write.commit import commit_run
 from glassplate.pipelines.archive.write.shard import stage_shard
@@ -147,7 +148,7 @@ def build(url: str, rows: int) -> None:
         ]
         ledger = sum((one.ledger for one in staged), Ledger())
         entry = RunEntry(
-            run_id=f"2026010{run + 1}t000000Z-abcdef",
+            run_id=f"2026010{run + 1}T000000Z-abcdef",
             started="2026-01-01T00:00:00+00:00",
             finished="2026-01-01T01:00:00+00:00",
             options={},

@@ -24,7 +24,7 @@ from typing import Any
 
 from PIL import Image
 
-from glassplate.pipelines.archive.format.snapshots import create_archive
+from glassplate.pipelines.archive.format.identity import create_archive
 from glassplate.pipelines.compress.config import CompressConfig
 from glassplate.pipelines.compress.encode import encode_shard, set_up_worker
 from glassplate.pipelines.compress.planning import RunPlan, ShardPlan, plan_run

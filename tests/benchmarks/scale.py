@@ -27,9 +27,9 @@ import fsspec
 from apache_beam.coders import FastPrimitivesCoder
 
 from glassplate.pipelines import open_archive
+from glassplate.pipelines.archive.format.identity import create_archive
 from glassplate.pipelines.archive.format.manifest import Ledger, RunEntry, Snapshot
 from glassplate.pipelines.archive.format.snapshots import (
-    create_archive,
     current_snapshot,
     manifest_numbers,
     manifest_path,

@@ -10,14 +10,17 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Iterator
 from typing import Any, Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from glassplate.pipelines.archive.format.schema import SCHEMA_VERSION
+from glassplate.pipelines.archive.format.places import RunId, Sha256, check_place
+from glassplate.pipelines.archive.format.schema import SCHEMA_VERSION, TABLES
 from glassplate.pipelines.errors import ArchiveError, ManifestError
 
 FORMAT_VERSION = 1
+_MAX_ROWS, _MAX_BYTES = 2**31 - 1, 2**63 - 1  # as the columns that point to rows, and as offsets
 _HEAD, _BODY = b'{"checksum":"', b'","snapshot":'
 
 
@@ -29,9 +32,9 @@ class FileEntry(_Frozen):
     """One immutable file, path relative to the archive's root."""
 
     path: str
-    rows: int = Field(ge=0)
-    bytes: int = Field(ge=0)
-    sha256: str = Field(pattern=r"^[0-9a-f]{64}$")
+    rows: int = Field(ge=0, le=_MAX_ROWS)
+    bytes: int = Field(ge=0, le=_MAX_BYTES)
+    sha256: Sha256
 
 
 class ShardEntry(_Frozen):
@@ -75,7 +78,7 @@ class Ledger(_Frozen):
 class RunEntry(_Frozen):
     """One run that committed: its id, UTC times (ISO 8601), options and ledger."""
 
-    run_id: str
+    run_id: RunId
     started: str
     finished: str
     options: dict[str, Any]
@@ -103,9 +106,31 @@ class Snapshot(_Frozen):
     shards: tuple[ShardEntry, ...] = ()
     id_index: tuple[FileEntry, ...] = ()
     name_index: tuple[FileEntry, ...] = ()
-    codecs: dict[str, str] = Field(default_factory=dict)
+    codecs: dict[Sha256, str] = Field(default_factory=dict)
     models: tuple[FileEntry, ...] = ()
     run: RunEntry
+
+    def files(self) -> Iterator[FileEntry]:
+        """Every file that the snapshot names, catalogues first in their shards."""
+        return (file for _, file in self._kinds())
+
+    def _kinds(self) -> Iterator[tuple[str, FileEntry]]:
+        """Each file, and what kind of file it is to be."""
+        for shard in self.shards:
+            for table in TABLES:
+                if file := getattr(shard, table):
+                    yield table, file
+        for kind in ("id_index", "name_index", "models"):
+            yield from ((kind, file) for file in getattr(self, kind))
+
+    @model_validator(mode="after")
+    def _every_file_is_in_its_place(self) -> Self:
+        known: dict[str, FileEntry] = {}
+        for kind, file in self._kinds():
+            check_place(kind, file.path)
+            if known.setdefault(file.path, file) != file:
+                raise ValueError(f"{file.path} is named twice, as different files")
+        return self
 
     def to_bytes(self) -> bytes:
         """Checksummed JSON."""
@@ -130,7 +155,7 @@ class Snapshot(_Frozen):
             if (version := _version(bytes(body))) > FORMAT_VERSION:
                 cause = f"archive format {version} is not known"
                 raise ArchiveError(cause, "Read it with a newer Glassplate.", subject) from error
-            raise ManifestError(str(error), subject=subject) from error
+            raise ManifestError(_first(error), subject=subject) from error
 
 
 def _version(body: bytes) -> int:
@@ -139,6 +164,14 @@ def _version(body: bytes) -> int:
         return _Version.model_validate_json(body).format_version
     except ValidationError:
         return 0
+
+
+def _first(error: ValidationError) -> str:
+    """What is wrong, at the first place where anything is."""
+    first = error.errors(include_url=False, include_context=False)[0]
+    place = ".".join(map(str, first["loc"])) or "snapshot"
+    shown = f" ({str(first['input'])[:80]!r})" if isinstance(first["input"], str | int) else ""
+    return f"{place}: {first['msg']}{shown}"
 
 
 def _frame(checksum: str, body: bytes) -> bytes:

@@ -13,13 +13,13 @@ from glassplate.codecs.errors import BitstreamError
 from glassplate.pipelines.archive.format.manifest import FileEntry
 from glassplate.pipelines.archive.format.parquet import open_parquet
 from glassplate.pipelines.archive.format.schema import TABLES, BitstreamRow, ImageRow
-from glassplate.pipelines.errors import ShardDamagedError
+from glassplate.pipelines.errors import OutsideError, ShardDamagedError
 from glassplate.pipelines.storage.store import Store
 
 logger = logging.getLogger(__name__)
 
-PARQUET_ERRORS = (OSError, pa.ArrowException)
-"""What pyarrow raises on missing, truncated and damaged files."""
+PARQUET_ERRORS = (OSError, pa.ArrowException, OutsideError)
+"""What pyarrow raises on missing, truncated and damaged files; and files that lie elsewhere."""
 
 _IMAGE_COLUMNS = list(ImageRow.__dataclass_fields__)
 

@@ -9,10 +9,13 @@ anything else is written again.
 from __future__ import annotations
 
 import logging
+from typing import Self
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
 
 from glassplate.pipelines.archive.format.manifest import Ledger, ShardEntry
+from glassplate.pipelines.archive.format.places import Sha256
+from glassplate.pipelines.archive.format.schema import TABLES
 from glassplate.pipelines.storage.store import Store
 
 logger = logging.getLogger(__name__)
@@ -28,7 +31,15 @@ class StagedShard(BaseModel):
     key: str
     entry: ShardEntry
     ledger: Ledger
-    codecs: dict[str, str]
+    codecs: dict[Sha256, str]
+
+    @model_validator(mode="after")
+    def _files_are_its_own(self) -> Self:
+        for table in TABLES:
+            file = getattr(self.entry, table)
+            if file and file.path != f"{STAGING}/{self.key}/{table}.parquet":
+                raise ValueError(f"{file.path} is no place for the {table} of {self.key}")
+        return self
 
 
 def mark_staged(store: Store, staged: StagedShard) -> StagedShard:
@@ -55,12 +66,15 @@ def read_mark(store: Store, key: str) -> StagedShard | None:
     """What the mark of a staged shard says, None if there is none; no other file is read."""
     mark = mark_path(key)
     try:
-        return StagedShard.model_validate_json(store.read(mark))
+        staged = StagedShard.model_validate_json(store.read(mark))
     except FileNotFoundError:
         return None
     except ValidationError:
+        staged = None
+    if staged is None or staged.key != key:
         logger.warning("%s: not a staging mark; the shard is redone", mark)
         return None
+    return staged
 
 
 def mark_path(key: str) -> str:

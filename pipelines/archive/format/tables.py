@@ -8,7 +8,7 @@ import pyarrow.dataset as ds
 import pyarrow.fs as pafs
 
 from glassplate.pipelines.archive.format.manifest import FileEntry, Snapshot
-from glassplate.pipelines.archive.format.runs import run_of
+from glassplate.pipelines.archive.format.places import run_of
 from glassplate.pipelines.archive.format.schema import TABLES
 from glassplate.pipelines.storage.store import Store
 

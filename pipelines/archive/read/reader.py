@@ -19,12 +19,12 @@ from glassplate.codecs import Codec, FileCodec, Region, codec_from_spec
 from glassplate.codecs.base import Device
 from glassplate.codecs.container.bitstream import unpack
 from glassplate.codecs.errors import BitstreamError, ConfigError
+from glassplate.pipelines.archive.format.identity import check_archive
 from glassplate.pipelines.archive.format.manifest import Snapshot
 from glassplate.pipelines.archive.format.models import fetch_weights, read_spec
 from glassplate.pipelines.archive.format.rows import read_bitstream
 from glassplate.pipelines.archive.format.schema import BitstreamRow, ImageRow
 from glassplate.pipelines.archive.format.snapshots import (
-    check_archive,
     current_snapshot,
     manifest_numbers,
     read_snapshot,

@@ -13,12 +13,9 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from glassplate.codecs.errors import ConfigError
+from glassplate.pipelines.archive.format.identity import check_archive
 from glassplate.pipelines.archive.format.manifest import Ledger, RunEntry, ShardEntry, Snapshot
-from glassplate.pipelines.archive.format.snapshots import (
-    check_archive,
-    current_snapshot,
-    new_run_id,
-)
+from glassplate.pipelines.archive.format.snapshots import current_snapshot, new_run_id
 from glassplate.pipelines.archive.format.staging import StagedShard, load_staged
 from glassplate.pipelines.archive.upkeep.merge import merge_shards
 from glassplate.pipelines.archive.upkeep.retention import Expired, expire_snapshots

@@ -16,8 +16,8 @@ import pyarrow.compute as pc
 
 from glassplate.pipelines.archive.format.manifest import FileEntry, Ledger, ShardEntry
 from glassplate.pipelines.archive.format.parquet import open_parquet
+from glassplate.pipelines.archive.format.places import run_of
 from glassplate.pipelines.archive.format.rows import PARQUET_ERRORS, damaged
-from glassplate.pipelines.archive.format.runs import run_of
 from glassplate.pipelines.archive.format.schema import TABLES
 from glassplate.pipelines.archive.format.staging import STAGING, StagedShard, mark_staged
 from glassplate.pipelines.archive.write.shard import ROW_GROUP_BYTES, ROW_GROUP_ROWS, write_table

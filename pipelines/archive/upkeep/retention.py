@@ -47,14 +47,14 @@ def expire_snapshots(store: Store, keep: int) -> Expired:
     try:
         kept = _files(read_snapshot(store, number) for number in numbers[-keep:])
         expired = _files(read_snapshot(store, number) for number in numbers[:-keep])
+        expired |= _files(Snapshot.from_bytes(store.read(path), path) for path in _aside(store))
     except ManifestError as error:
         logger.warning("%s; no snapshot is forgotten while a manifest is damaged", error)
         return Expired()
     for path in map(manifest_path, numbers[:-keep]):
         store.link(path, path + _EXPIRED)
         store.delete(path)
-    aside = [f"{MANIFESTS}/{name}" for name in store.list(MANIFESTS) if name.endswith(_EXPIRED)]
-    expired |= _files(Snapshot.from_bytes(store.read(path), path) for path in aside)
+    aside = _aside(store)
     doomed = {path: size for path, size in expired.items() if path not in kept}
     folders = {_folder(path) for path in doomed} - {_folder(path) for path in kept}
     single = [path for path in doomed if _folder(path) not in folders]
@@ -63,18 +63,14 @@ def expire_snapshots(store: Store, keep: int) -> Expired:
     return Expired(len(aside), len(doomed), sum(doomed.values()))
 
 
+def _aside(store: Store) -> list[str]:
+    """Manifests that are being forgotten."""
+    return [f"{MANIFESTS}/{name}" for name in store.list(MANIFESTS) if name.endswith(_EXPIRED)]
+
+
 def _files(snapshots: Iterable[Snapshot]) -> dict[str, int]:
     """Path -> bytes of every file that the snapshots name."""
-    return {
-        file.path: file.bytes
-        for snapshot in snapshots
-        for file in (
-            *(file for shard in snapshot.shards for file in shard.files()),
-            *snapshot.id_index,
-            *snapshot.name_index,
-            *snapshot.models,
-        )
-    }
+    return {file.path: file.bytes for snapshot in snapshots for file in snapshot.files()}
 
 
 def _folder(path: str) -> str:

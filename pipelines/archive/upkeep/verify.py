@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
 from glassplate.codecs.errors import GlassplateError
+from glassplate.pipelines.archive.format.identity import IDENTITY, Identity
 from glassplate.pipelines.archive.format.manifest import FileEntry
 from glassplate.pipelines.archive.format.rows import read_column
 from glassplate.pipelines.archive.format.snapshots import (
@@ -24,7 +25,7 @@ from glassplate.pipelines.archive.format.snapshots import (
 from glassplate.pipelines.archive.read.locate import Stored
 from glassplate.pipelines.archive.read.reader import Archive
 from glassplate.pipelines.archive.upkeep.damage import ShardDoctor
-from glassplate.pipelines.errors import ManifestError, ShardDamagedError
+from glassplate.pipelines.errors import ManifestError, OutsideError, ShardDamagedError
 from glassplate.pipelines.storage.store import Store
 
 
@@ -95,6 +96,9 @@ def verify_archive(
 
 
 def _check_small_files(archive: Archive, report: VerifyReport) -> None:
+    report.files += 1
+    if not Identity.read(archive.store).is_sound:
+        report.damages.append(Damage(IDENTITY, "has another checksum than it says"))
     for number in manifest_numbers(archive.store):
         report.files += 1
         try:
@@ -150,7 +154,7 @@ def _cause(store: Store, file: FileEntry, report: VerifyReport) -> str | None:
         size, sha256 = store.digest(file.path)
     except FileNotFoundError:
         return "is missing"
-    except OSError as error:
+    except (OSError, OutsideError) as error:
         return f"cannot be read: {error}"
     report.bytes += size
     if size != file.bytes:

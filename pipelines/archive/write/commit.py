@@ -20,6 +20,7 @@ from types import MappingProxyType
 import numpy as np
 
 from glassplate.codecs import CodecSpec
+from glassplate.pipelines.archive.format.identity import create_archive
 from glassplate.pipelines.archive.format.index import (
     INDEXED,
     Entries,
@@ -40,7 +41,6 @@ from glassplate.pipelines.archive.format.parquet import open_parquet
 from glassplate.pipelines.archive.format.runs import RUN_FOLDERS
 from glassplate.pipelines.archive.format.schema import SCHEMA_VERSION
 from glassplate.pipelines.archive.format.snapshots import (
-    create_archive,
     current_snapshot,
     manifest_numbers,
     manifest_path,

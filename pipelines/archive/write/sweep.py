@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import logging
+import re
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 
 from glassplate.pipelines.archive.format.manifest import Snapshot
-from glassplate.pipelines.archive.format.runs import RUN_FOLDERS, run_of, runs_of
+from glassplate.pipelines.archive.format.places import RUN_ID, run_of
+from glassplate.pipelines.archive.format.runs import RUN_FOLDERS, runs_of
 from glassplate.pipelines.archive.format.snapshots import manifest_numbers, read_snapshot
 from glassplate.pipelines.archive.format.staging import STAGING, StagedShard
-from glassplate.pipelines.errors import ManifestError, StorageError
+from glassplate.pipelines.errors import ArchiveError, ManifestError, OutsideError
 from glassplate.pipelines.storage.store import Store
 
 logger = logging.getLogger(__name__)
@@ -23,13 +25,14 @@ def orphans(store: Store, base: Snapshot | None, run_id: str) -> list[str]:
 
     Listed before the commit, deleted after it: by then a run that published earlier can no
     longer commit, its base is outdated. A damaged manifest may name any of them, so it keeps all.
+    Folders of other names are none of ours.
     """
     known = runs_of(base) | {run_id} if base else {run_id}
     found = [
         f"{folder}/{name}"
         for folder in RUN_FOLDERS
         for name in store.list(folder)
-        if name.startswith("run=") and name.removeprefix("run=") not in known
+        if re.fullmatch(f"run={RUN_ID}", name) and name.removeprefix("run=") not in known
     ]
     if not found:
         return []
@@ -61,7 +64,7 @@ def _last_write(store: Store, folder: str) -> datetime:
     """When anything in a folder was last written; now, if that is just changing."""
     try:
         times = [store.modified(f"{folder}/{name}") for name in store.list(folder)]
-    except FileNotFoundError:
+    except (FileNotFoundError, OutsideError):
         times = []
     return max(times, default=datetime.now(UTC))
 
@@ -71,5 +74,5 @@ def sweep(store: Store, folders: Sequence[str]) -> None:
     for folder in folders:
         try:
             store.delete(folder)
-        except (OSError, StorageError) as error:
+        except (OSError, ArchiveError) as error:
             logger.warning("%s: could not be deleted: %s", folder, error)

@@ -11,13 +11,10 @@ from datetime import UTC, datetime, timedelta
 import numpy as np
 
 from glassplate.codecs import CodecSpec, Pixels, Target
+from glassplate.pipelines.archive.format.identity import create_archive
 from glassplate.pipelines.archive.format.manifest import Ledger, RunEntry, Snapshot
 from glassplate.pipelines.archive.format.schema import BitstreamRow, ImageRow, LatentRow
-from glassplate.pipelines.archive.format.snapshots import (
-    create_archive,
-    current_snapshot,
-    new_run_id,
-)
+from glassplate.pipelines.archive.format.snapshots import current_snapshot, new_run_id
 from glassplate.pipelines.archive.format.staging import StagedShard
 from glassplate.pipelines.archive.write.commit import commit_run
 from glassplate.pipelines.archive.write.shard import stage_shard

@@ -18,7 +18,7 @@ import pytest
 from object_store import KEYS, Weather, s3_server
 
 from glassplate.pipelines import open_archive
-from glassplate.pipelines.archive.format.snapshots import IDENTITY, create_archive
+from glassplate.pipelines.archive.format.identity import IDENTITY, create_archive
 from glassplate.pipelines.archive.upkeep.verify import verify_archive
 from glassplate.pipelines.compress.config import CompressConfig
 from glassplate.pipelines.compress.run import compress as run_here

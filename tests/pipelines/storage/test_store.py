@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from glassplate.pipelines.errors import OutsideError
 from glassplate.pipelines.storage.store import Store
 
 
@@ -88,3 +89,37 @@ def test_a_store_travels_to_workers(tmp_path: Path) -> None:
     store = Store(str(tmp_path))
     pickle.loads(pickle.dumps(store)).write("file", b"x")
     assert store.read("file") == b"x"
+
+
+@pytest.mark.parametrize("path", ["../x", "a/../../x", "/etc/passwd", "a//b", "./a", "a/", ".."])
+def test_paths_stay_below_the_root(store: Store, path: str) -> None:
+    for use in (store.read, store.exists, store.list, store.delete, store.digest):
+        with pytest.raises(OutsideError):
+            use(path)
+    with pytest.raises(OutsideError):
+        store.write(path, b"")
+    with pytest.raises(OutsideError):
+        store.create_exclusive(path, b"")
+
+
+def test_links_may_lead_into_the_folder_but_not_out_of_it(tmp_path: Path) -> None:
+    (tmp_path / "outside").mkdir()
+    (tmp_path / "outside/precious").write_bytes(b"of great value")
+    (tmp_path / "real").mkdir()
+    (tmp_path / "root").symlink_to(tmp_path / "real")  # the folder itself may be a link
+    store = Store(str(tmp_path / "root"))
+    store.write("a/x", b"x")
+    (tmp_path / "real/inside").symlink_to("a")
+    assert store.read("inside/x") == b"x"
+    (tmp_path / "real/folder").symlink_to(tmp_path / "outside")
+    (tmp_path / "real/file").symlink_to("../outside/precious")
+    for path in ("folder", "folder/precious", "file"):
+        for use in (store.read, store.open, store.list, store.delete, store.digest):
+            with pytest.raises(OutsideError, match="is a link that leads out"):
+                use(path)
+        with pytest.raises(OutsideError):
+            store.write(path, b"")
+        with pytest.raises(OutsideError):
+            store.link("a/x", path)
+    assert (tmp_path / "outside/precious").read_bytes() == b"of great value"
+    assert [path.name for path in (tmp_path / "outside").iterdir()] == ["precious"]

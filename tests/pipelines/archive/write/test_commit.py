@@ -12,9 +12,9 @@ from pathlib import Path
 
 import pytest
 
+from glassplate.pipelines.archive.format.identity import create_archive
 from glassplate.pipelines.archive.format.manifest import Ledger, Snapshot
 from glassplate.pipelines.archive.format.snapshots import (
-    create_archive,
     current_snapshot,
     manifest_numbers,
     manifest_path,
@@ -147,7 +147,7 @@ def test_many_writers_at_the_same_moment(store: Store) -> None:
 
 def test_orphans_and_old_staging_are_swept(store: Store, tmp_path: Path) -> None:
     commit(store, [encoded("a.png", 1)])
-    orphan = tmp_path / "archive/images/run=20250101t000000Z-000000/x.parquet"
+    orphan = tmp_path / "archive/images/run=20250101T000000Z-000000/x.parquet"
     orphan.parent.mkdir()
     orphan.write_bytes(b"published, never committed")
     old, young = (stage(store, key, [encoded(f"{key}.png", 5)]) for key in ("old", "young"))
