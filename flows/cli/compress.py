@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import time
+from collections.abc import Sequence
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Annotated
 
@@ -25,6 +26,7 @@ from glassplate.flows.options.common import (
 from glassplate.flows.terminal.exit_codes import ExitCode
 from glassplate.flows.terminal.live import live_progress
 from glassplate.flows.terminal.output import Output, human_bytes, human_seconds, ratio
+from glassplate.flows.terminal.wording import remarks
 
 if TYPE_CHECKING:
     from glassplate.pipelines.archive.format.manifest import Ledger
@@ -113,6 +115,14 @@ RunnerOptions = Annotated[
 RetryFailed = Annotated[
     bool, typer.Option("--retry-failed", help="Try inputs again that failed in an earlier run.")
 ]
+Reencode = Annotated[
+    bool,
+    typer.Option(
+        "--reencode",
+        help="Store pictures anew, from their sources, that another codec, other weights or"
+        " another quality stored.",
+    ),
+]
 MaxFailures = Annotated[
     str | None,
     typer.Option(
@@ -178,6 +188,7 @@ def compress(
     runner_option: RunnerOptions = None,
     device: DeviceOption = "auto",
     retry_failed: RetryFailed = False,
+    reencode: Reencode = False,
     max_failures: MaxFailures = None,
     max_pixels: MaxPixels = 200_000_000,
     verify: VerifyShare = "100%",
@@ -199,6 +210,8 @@ def compress(
         glassplate compress photos/ archive/ --workers 8
 
         glassplate compress 's3://bucket/scans/*.tif' archive/ --codec avif --target-psnr 38
+
+        glassplate compress photos/ archive/ --quality 90 --reencode
 
         glassplate compress photos/ archive/ --codec svd --quality 15 --codec-option tile_size=0
 
@@ -222,6 +235,7 @@ def compress(
         runner_options=parse_runner_options(runner_option or []),
         device=device,
         retry_failed=retry_failed,
+        reencode=reencode,
         max_failures=max_failures,
         max_pixels=max_pixels,
         verify_fraction=verify,
@@ -255,6 +269,7 @@ def plan(
     workers: Workers = 1,
     device: DeviceOption = "auto",
     retry_failed: RetryFailed = False,
+    reencode: Reencode = False,
     max_pixels: MaxPixels = 200_000_000,
     plugin: Plugins = None,
     as_json: JsonOption = False,
@@ -283,6 +298,7 @@ def plan(
         workers=workers,
         device=device,
         retry_failed=retry_failed,
+        reencode=reencode,
         max_pixels=max_pixels,
         plugins=plugin or [],
     )
@@ -294,7 +310,7 @@ def _compress_here(output: Output, config: CompressConfig, *, shown: bool) -> No
 
     with live_progress(output.stderr, shown=shown) as progress:
         result = run(config, progress)
-    _finish(output, config, result.ledger, result.seconds)
+    _finish(output, config, result.ledger, result.seconds, remarks(result.plan))
 
 
 def _compress_as_flow(output: Output, config: CompressConfig) -> None:
@@ -315,16 +331,24 @@ def _without_traceback(record: logging.LogRecord) -> bool:
     return True
 
 
-def _finish(output: Output, config: CompressConfig, ledger: Ledger, seconds: float) -> None:
+def _finish(
+    output: Output,
+    config: CompressConfig,
+    ledger: Ledger,
+    seconds: float,
+    more: Sequence[str] = (),
+) -> None:
     """Print what the run did; exit 3 if inputs failed in it."""
     if output.as_json:
         output.record({**ledger.model_dump(), "seconds": round(seconds, 3)})
     else:
         output.ledger(ledger)
-    if ledger.unchanged == ledger.inputs:
-        output.message(f"nothing to do: {config.archive} is up to date")
-    else:
+    for line in more:
+        output.message(line)
+    if ledger.unchanged < ledger.inputs:
         output.message(f"committed to {config.archive} in {human_seconds(seconds)}")
+    elif not more:
+        output.message(f"nothing to do: {config.archive} is up to date")
     if ledger.failed:
         output.message(
             f"{ledger.failed} inputs failed; see: "
@@ -343,8 +367,12 @@ def _show_plan(output: Output, config: CompressConfig) -> None:
         "inputs": plan.inputs,
         "unchanged": plan.unchanged,
         "new_inputs": plan.new_inputs,
+        "stored_already": plan.carried,
+        "gone": plan.gone,
         "shards": len(plan.shards),
     }
+    for line in remarks(plan):
+        output.message(line)
     if output.as_json:
         output.record({**counts, **asdict(expected), "inputs": plan.inputs})
         return

@@ -22,6 +22,9 @@ LISTED = [
     "name", "status", "reason", "codec", "width", "height", "bpp", "psnr", "ms_ssim", "ssimulacra2",
 ]  # fmt: skip
 
+GoneOption = Annotated[
+    bool, typer.Option("--gone", help="Only sources that are gone; their pictures stay.")
+]
 LimitOption = Annotated[
     int | None, typer.Option("--limit", min=1, help="At most so many rows.", show_default=False)
 ]
@@ -37,6 +40,7 @@ def list_pictures(
     context: typer.Context,
     archive: ArchiveArgument,
     where: WhereOption = None,
+    gone: GoneOption = False,
     order: OrderOption = None,
     limit: LimitOption = None,
     as_json: JsonOption = False,
@@ -49,15 +53,18 @@ def list_pictures(
 
         glassplate list archive/ --order "psnr" --limit 10
 
+        glassplate list archive/ --gone
+
         glassplate list archive/ --json
     """
-    query(context, archive, where, order, limit, as_json)
+    query(context, archive, where, gone, order, limit, as_json)
 
 
 def query(
     context: typer.Context,
     archive: ArchiveArgument,
     where: WhereOption = None,
+    gone: GoneOption = False,
     order: OrderOption = None,
     limit: LimitOption = None,
     as_json: JsonOption = False,
@@ -73,6 +80,8 @@ def query(
     from glassplate.pipelines import open_archive
 
     output = output_of(context)
+    if gone:
+        where = f"({where or 'true'}\n) AND gone"
     table = open_archive(archive).where(where, order=order, limit=limit)
     if output.as_json:
         for batch in table.to_batches(max_chunksize=1024):
@@ -80,7 +89,8 @@ def query(
                 output.record(row)
         return
     failed = table.num_rows > table["error_code"].null_count
-    columns = [*LISTED, "error_code"] if failed else LISTED
+    absent = True in table["gone"].unique().to_pylist()
+    columns = [*LISTED, *["error_code"] * failed, *["gone"] * absent]
     output.records(table.select(columns).to_pylist(), columns)
     output.message(f"{table.num_rows} rows")
 

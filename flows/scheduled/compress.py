@@ -31,6 +31,7 @@ from glassplate.flows.options.common import compress_config
 from glassplate.flows.reports.page import publish_report
 from glassplate.flows.terminal.live import rates
 from glassplate.flows.terminal.output import ledger_table
+from glassplate.flows.terminal.wording import remarks
 from glassplate.pipelines.archive.format.manifest import Ledger, Snapshot
 from glassplate.pipelines.archive.format.staging import StagedShard
 from glassplate.pipelines.compress import run as stages
@@ -71,6 +72,7 @@ def compress_archive(
     runner_options: dict[str, Any] | None = None,
     device: str = "auto",
     retry_failed: bool = False,
+    reencode: bool = False,
     max_failures: float | str | None = None,
     max_pixels: int = DEFAULT_MAX_PIXELS,
     verify_fraction: float | str = 1.0,
@@ -101,6 +103,7 @@ def compress_archive(
         runner_options=runner_options or {},
         device=device,
         retry_failed=retry_failed,
+        reencode=reencode,
         max_failures=max_failures,
         max_pixels=max_pixels,
         verify_fraction=verify_fraction,
@@ -132,6 +135,8 @@ def flow_parameters(config: CompressConfig) -> dict[str, Any]:
 def plan(config: CompressConfig) -> RunPlan:
     """List the source and leave out what the archive holds."""
     run_plan = stages.plan_run(config)
+    for line in remarks(run_plan):
+        get_run_logger().warning(line)
     get_run_logger().info(
         "%d inputs, %d unchanged, %d shards to do",
         run_plan.inputs,

@@ -1,4 +1,4 @@
-"""What people read of a compaction, a retrieval, a training run."""
+"""What people read of a plan, a compaction, a retrieval, a training run."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from glassplate.flows.terminal.output import human_bytes, human_seconds
 if TYPE_CHECKING:
     from glassplate.codecs.training.callbacks import Step
     from glassplate.pipelines.archive.upkeep.compact import Compaction
+    from glassplate.pipelines.compress.planning import RunPlan
     from glassplate.pipelines.jobs.progress import Progress
 
 
@@ -39,6 +40,26 @@ def lines_of(result: Compaction) -> list[str]:
             f"{expired.snapshots} snapshots forgotten, {expired.files} files deleted, "
             f"{human_bytes(expired.bytes)}"
         )
+    return lines
+
+
+def remarks(plan: RunPlan) -> list[str]:
+    """What a person should know of a plan, beside its counts."""
+    lines = []
+    archive = plan.config.archive
+    if plan.gone:
+        them = (
+            "1 source is gone; its picture stays"
+            if plan.gone == 1
+            else (f"{plan.gone} sources are gone; their pictures stay")
+        )
+        lines.append(f"{them}: glassplate query {archive} --gone")
+    for codec, target, count in plan.otherwise:
+        pictures = "1 picture is" if count == 1 else f"{count} pictures are"
+        how = "" if target == "default" else f", {target.replace('=', ' ').replace('_', '-')}"
+        if (codec, target) == (plan.config.codec, str(plan.config.target)):
+            how += ", with other weights or options"
+        lines.append(f"{pictures} stored by {codec}{how}; --reencode stores them anew")
     return lines
 
 

@@ -1,77 +1,153 @@
-"""What an archive holds already, asked about a listing; memory grows with the listing alone."""
+"""What the archive says of a listing: the newest row of each source, and of those that it lacks."""
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Collection, Iterator, Sequence
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.dataset as ds
 
-from glassplate.pipelines.archive.format.manifest import Snapshot
-from glassplate.pipelines.archive.format.schema import IMAGES
+from glassplate.pipelines.compress.catalogue import CHUNK_ROWS, Catalogue, Numbers, latest
+from glassplate.pipelines.compress.settings import Mask, Settings, as_mask, sure
+from glassplate.pipelines.sources.extent import Extent
 from glassplate.pipelines.sources.refs import SourceRef
-from glassplate.pipelines.storage.store import Store
 
-_CHUNK_ROWS = 1 << 20
+_COLUMNS = [
+    *("source_uri", "source_version", "status", "reason", "error_stage", "gone"),
+    *("codec", "codec_fingerprint", "bit_exact", "target", "settings"),
+]
+STORED = pa.array(["encoded", "kept"])
 
 
-def unchanged(
-    store: Store, snapshot: Snapshot, refs: Sequence[SourceRef], retry_failed: bool
-) -> npt.NDArray[np.bool_]:
-    """(n,) whether the newest catalogue row of each reference's source is of the same version.
+@dataclass(frozen=True)
+class Known:
+    """The newest row of each reference's source; (n,) each.
 
-    retry_failed: a source whose newest row failed counts as changed.
+    number: of the row; -1: there is none.
+    same: it is of the same version, and the source need not be read again.
+    failed: its source failed. holds: it says `encoded` or `kept`. gone: its source was gone.
+    duplicate: it says `duplicate`. bare: so, in an older version of the format, without values.
+    differs: its picture is stored by other settings than those of this run.
+    otherwise: how many pictures are stored so, by codec and target, as far as they are `encoded`.
     """
+
+    number: Numbers
+    same: Mask
+    failed: Mask
+    holds: Mask
+    gone: Mask
+    duplicate: Mask
+    bare: Mask
+    differs: Mask
+    otherwise: Counter[tuple[str, str]]
+
+
+@dataclass(frozen=True)
+class Absent:
+    """The newest rows of sources that a listing covers and lacks, but for those known as gone.
+
+    holds: as in `Known`.
+    unlistable: what could not be listed then (a folder, for example), and can now.
+    """
+
+    uris: list[str]
+    numbers: list[int]
+    holds: list[bool]
+    unlistable: list[bool]
+
+
+def ask(
+    catalogue: Catalogue,
+    refs: Sequence[SourceRef],
+    settings: Settings,
+    extent: Extent | None = None,
+    *,
+    retry_failed: bool = False,
+) -> tuple[Known, Absent]:
+    """One pass over the catalogue. retry_failed: a source that failed is to be read again."""
     uris = pa.array([ref.uri for ref in refs], pa.string())
     versions = pa.array([ref.version for ref in refs], pa.string())
-    same = np.zeros(len(refs), np.bool_)
-    columns = ["source_uri", "source_version", "status"]
-    for rows in _chunks(_catalogue(store, snapshot), columns, max(len(refs), _CHUNK_ROWS)):
-        places = pc.index_in(rows["source_uri"], value_set=uris).combine_chunks()
-        listed = np.flatnonzero(places.is_valid())
-        newest = np.full(len(refs), -1)
-        newest[places.drop_null().to_numpy()] = listed  # where several are equal, the last one wins
-        found = np.flatnonzero(newest >= 0)
-        taken = rows.select(columns[1:]).take(newest[found])
-        equal = pc.equal(taken["source_version"], versions.take(pa.array(found)))
-        if retry_failed:
-            equal = pc.and_(equal, pc.not_equal(taken["status"], "failed"))
-        same[found] = equal.to_numpy()
-    return same
+    number = np.full(len(refs), -1)
+    masks = {name: np.zeros(len(refs), np.bool_) for name in _MASKS}
+    labels = np.full(len(refs), -1)
+    label_numbers: dict[tuple[str, str], int] = {}
+    absent = []
+    for first, rows in catalogue.portions(_COLUMNS, max(len(refs), CHUNK_ROWS)):
+        found, last, others = latest(rows["source_uri"], uris)
+        taken = rows.take(last)
+        number[found] = first + last
+        for name, values in _facts(taken, versions.take(pa.array(found)), settings).items():
+            masks[name][found] = values
+        labels[found] = _labels(taken, label_numbers)
+        if extent:
+            absent.append(_covered(first, rows, others, extent))
+    differs = masks["differs"] & masks["same"] & masks.pop("encoded")
+    counts = np.bincount(labels[differs], minlength=len(label_numbers))
+    again = masks["failed"] & (retry_failed | masks.pop("unread"))
+    masks["same"] &= ~again
+    otherwise = Counter({label: int(counts[n]) for label, n in label_numbers.items() if counts[n]})
+    return Known(number, otherwise=otherwise, **masks), _newest(absent)
 
 
-def stored_ids(store: Store, snapshot: Snapshot, sizes: Collection[int]) -> dict[int, set[str]]:
-    """Ids of the stored pictures whose source has one of these sizes in bytes, by size."""
-    wanted = pc.field("source_bytes").isin(pa.array(sizes, pa.int64()))
-    stored = pc.field("status").isin(["encoded", "kept"])
-    table = _catalogue(store, snapshot).to_table(
-        columns=["source_bytes", "image_id"], filter=wanted & stored
+_MASKS = ("same", "failed", "unread", "encoded", "holds", "gone", "duplicate", "bare", "differs")
+
+
+def _facts(rows: pa.Table, versions: pa.Array, settings: Settings) -> dict[str, Mask]:
+    duplicate = sure(pc.equal(rows["reason"], "duplicate"))
+    facts: dict[str, Any] = {
+        "same": pc.equal(rows["source_version"], versions),
+        "failed": pc.equal(rows["status"], "failed"),
+        "unread": sure(pc.equal(rows["error_stage"], "read")),
+        "encoded": pc.equal(rows["status"], "encoded"),
+        "holds": pc.is_in(rows["status"], value_set=STORED),
+        "gone": sure(rows["gone"]),
+        "duplicate": duplicate,
+        "bare": pc.and_(duplicate, rows["codec"].is_null()),
+    }
+    return {name: as_mask(values) for name, values in facts.items()} | {
+        "differs": settings.differ(rows)
+    }
+
+
+def _labels(rows: pa.Table, numbers: dict[tuple[str, str], int]) -> Numbers:
+    """(n,) the number of each row's codec and target; new ones are added."""
+    texts = pc.binary_join_element_wise(
+        pc.fill_null(rows["codec"], ""), pc.fill_null(rows["target"], ""), "\n"
     )
-    ids = defaultdict(set)
-    for size, image_id in zip(*(column.to_pylist() for column in table.columns), strict=True):
-        ids[size].add(image_id)
-    return dict(ids)
+    encoded = pa.array(texts.combine_chunks()).dictionary_encode()
+    own = [
+        numbers.setdefault(tuple(text.split("\n", 1)), len(numbers))
+        for text in encoded.dictionary.to_pylist()
+    ]
+    return np.array(own, np.int64)[encoded.indices.to_numpy()] if own else np.empty(0, np.int64)
 
 
-def _catalogue(store: Store, snapshot: Snapshot) -> ds.Dataset:
-    """All rows; those of the oldest shard come first."""
-    paths = [store.path(shard.images.path) for shard in snapshot.shards]
-    return ds.dataset(paths, schema=IMAGES, format="parquet", filesystem=store.filesystem)
+def _covered(first: int, rows: pa.Table, others: pa.Array, extent: Extent) -> pa.Table:
+    """Rows of sources that lie within an extent and are not listed, with their numbers."""
+    uris = rows["source_uri"]
+    within = pc.and_(others, pc.starts_with(uris, extent.prefix))
+    if extent.suffix:
+        within = pc.and_(within, pc.ends_with(uris, extent.suffix))
+    places = np.flatnonzero(as_mask(within))
+    found = rows.select(["source_uri", "status", "gone", "error_stage"]).take(places)
+    return found.append_column("number", pa.array(first + places, pa.int64()))
 
 
-def _chunks(catalogue: ds.Dataset, columns: list[str], size: int) -> Iterator[pa.Table]:
-    """Tables of about `size` rows, in order."""
-    held: list[pa.RecordBatch] = []
-    rows = 0
-    for batch in catalogue.to_batches(columns=columns):
-        held.append(batch)
-        rows += batch.num_rows
-        if rows >= size:
-            yield pa.Table.from_batches(held)
-            held, rows = [], 0
-    if held:
-        yield pa.Table.from_batches(held)
+def _newest(portions: Sequence[pa.Table]) -> Absent:
+    """The last row of each source, unless that says that it is gone."""
+    if not portions:
+        return Absent([], [], [], [])
+    rows = pa.concat_tables(portions).combine_chunks()
+    sources = rows["source_uri"].combine_chunks().dictionary_encode()
+    last = np.full(len(sources.dictionary), -1)
+    last[sources.indices.to_numpy()] = np.arange(len(rows))
+    rows = rows.take(last)
+    rows = rows.filter(pc.invert(sure(rows["gone"])))
+    holds = pc.is_in(rows["status"], value_set=STORED)
+    unlistable = sure(pc.equal(rows["error_stage"], "list"))
+    columns = (rows["source_uri"], rows["number"], holds, unlistable)
+    return Absent(*(column.to_pylist() for column in columns))

@@ -60,6 +60,7 @@ class CompressConfig(JobConfig):
         without them the shipped ones.
     measures: of verified pictures beside PSNR, which is always measured, and what the target names.
     plugins: modules that every worker imports first; they `register` codecs of their own.
+    reencode: pictures that another codec, other weights or another target stored are encoded anew.
     """
 
     source: str
@@ -70,6 +71,7 @@ class CompressConfig(JobConfig):
     weights: str | None = None
     target: Target = Target()
     retry_failed: bool = False
+    reencode: bool = False
     max_failures: Fraction | None = None
     max_pixels: int = Field(default=DEFAULT_MAX_PIXELS, ge=1)
     verify_fraction: Fraction = 1.0

@@ -30,7 +30,8 @@ from glassplate.codecs.errors import (
 from glassplate.codecs.read_ahead import ahead
 from glassplate.pipelines.archive.format.schema import ImageRow
 from glassplate.pipelines.archive.format.staging import StagedShard, load_staged
-from glassplate.pipelines.archive.write.shard import ShardWriter
+from glassplate.pipelines.archive.write.shard import ShardWriter, ledger_of
+from glassplate.pipelines.compress.carried import carried_ledger, carried_rows
 from glassplate.pipelines.compress.config import CompressConfig
 from glassplate.pipelines.compress.planning import ShardPlan
 from glassplate.pipelines.compress.records import Job, bitstream_row, image_row
@@ -88,7 +89,7 @@ def encode_shard(
     tiers: Tiers,
     deaths: Mapping[str, Death] = _NO_DEATHS,
 ) -> StagedShard:
-    """Encode one shard into staging, unless it lies there already, whole and sound.
+    """Encode (or copy) one shard into staging, unless it lies there already, whole and sound.
 
     A bad file costs its own row and nothing else; `deaths` (by source URI) are not tried again.
     Raises OSError or ShardDamagedError if the archive cannot be written; StorageError.
@@ -103,7 +104,9 @@ def encode_shard(
                 writer.write("latents", job.latent)
             return writer.write("bitstreams", bitstream_row(job))
 
-        return writer.finish(encode_refs(shard.refs, config, tiers, deaths, write))
+        rows = encode_refs(shard.refs, config, tiers, deaths, write)
+        ledger = ledger_of(rows) + carried_ledger(shard.carried)
+        return writer.finish([*rows, *carried_rows(store, shard.carried)], ledger)
 
 
 def encode_refs(
@@ -123,7 +126,7 @@ def encode_refs(
         if job.ref.uri in deaths:
             job.stage, job.outcome = deaths[job.ref.uri]
     for job in _Encoder(config, tiers).run(jobs):
-        job.settle(config, write(job))
+        job.settle(tiers, write(job))
     return [image_row(job) for job in jobs]
 
 

@@ -9,43 +9,46 @@ from __future__ import annotations
 
 import hashlib
 import json
-import logging
-from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from typing import Any, Self
 
-from glassplate.codecs.errors import InputError
 from glassplate.pipelines.archive.format.manifest import Snapshot
 from glassplate.pipelines.archive.format.snapshots import (
     check_not_forgotten,
     current_snapshot,
     new_run_id,
 )
-from glassplate.pipelines.compress.already_stored import stored_ids, unchanged
+from glassplate.pipelines.compress.carried import Carried
+from glassplate.pipelines.compress.catalogue import Catalogue
+from glassplate.pipelines.compress.changes import Changes, all_new, changes
 from glassplate.pipelines.compress.codec import build_codec
 from glassplate.pipelines.compress.config import CompressConfig
+from glassplate.pipelines.compress.settings import Settings
+from glassplate.pipelines.sources.extent import extent_of
 from glassplate.pipelines.sources.listing import list_source
-from glassplate.pipelines.sources.reading import read_source
 from glassplate.pipelines.sources.refs import SourceRef
 from glassplate.pipelines.storage.store import Store
-
-logger = logging.getLogger(__name__)
 
 MIN_SHARD_INPUTS, MAX_SHARD_INPUTS = 8, 512
 SHARDS_WANTED = 64
 MAX_SHARD_BYTES = 256 << 20
-_HASHING_THREADS = 4
+MAX_CARRIED = 4096
 
 
 @dataclass(frozen=True)
 class ShardPlan:
-    """The references that one worker turns into one shard; `key` names it in staging."""
+    """What one worker turns into one shard, called `key` in staging: references, rows to copy."""
 
     key: str
     refs: tuple[SourceRef, ...]
+    carried: tuple[Carried, ...] = ()
+
+    @property
+    def inputs(self) -> int:
+        """How many of the run's inputs it has: sources that are gone are none."""
+        return len(self.refs) + sum(not one.gone for one in self.carried)
 
     @property
     def source_bytes(self) -> int:
@@ -54,18 +57,27 @@ class ShardPlan:
 
     def to_json(self) -> str:
         """ASCII JSON; file names may hold bytes that UTF-8 does not allow."""
-        return json.dumps({"key": self.key, "refs": [asdict(ref) for ref in self.refs]})
+        return json.dumps(asdict(self))
 
     @classmethod
     def from_json(cls, text: str) -> Self:
         """Inverse of `to_json`."""
         document = json.loads(text)
-        return cls(document["key"], tuple(source_ref(fields) for fields in document["refs"]))
+        return cls(
+            document["key"],
+            tuple(source_ref(fields) for fields in document["refs"]),
+            tuple(carried_row(fields) for fields in document["carried"]),
+        )
 
 
 @dataclass(frozen=True)
 class RunPlan:
-    """One run: its options, the snapshot that it builds on (None: a new archive), its shards."""
+    """One run: its options, the snapshot that it builds on (None: a new archive), its shards.
+
+    unchanged: inputs that get no row.
+    failed_before: URIs of inputs that failed in the run before, too.
+    otherwise: (codec, target, count) of the pictures that other settings stored, and that stay.
+    """
 
     config: CompressConfig
     run_id: str
@@ -73,16 +85,28 @@ class RunPlan:
     base: int | None
     unchanged: int
     shards: tuple[ShardPlan, ...]
+    failed_before: frozenset[str] = frozenset()
+    otherwise: tuple[tuple[str, str, int], ...] = ()
 
     @property
     def new_inputs(self) -> int:
-        """Inputs that get a row in this run."""
+        """Inputs that are new or changed, and are to be encoded."""
         return sum(len(shard.refs) for shard in self.shards)
+
+    @property
+    def carried(self) -> int:
+        """Inputs that get a row without being encoded: what they are is stored already."""
+        return sum(shard.inputs for shard in self.shards) - self.new_inputs
+
+    @property
+    def gone(self) -> int:
+        """Sources that the archive knows and that are gone now."""
+        return sum(one.gone for shard in self.shards for one in shard.carried)
 
     @property
     def inputs(self) -> int:
         """Everything that was listed."""
-        return self.unchanged + self.new_inputs
+        return self.unchanged + self.carried + self.new_inputs
 
     @property
     def source_bytes(self) -> int:
@@ -93,6 +117,7 @@ class RunPlan:
         """ASCII JSON."""
         document = {name: getattr(self, name) for name in ("run_id", "started", "base")}
         document |= {"unchanged": self.unchanged, "config": self.config.model_dump(mode="json")}
+        document |= {"failed_before": sorted(self.failed_before), "otherwise": self.otherwise}
         document["shards"] = [json.loads(shard.to_json()) for shard in self.shards]
         return json.dumps(document)
 
@@ -102,6 +127,8 @@ class RunPlan:
         document = json.loads(text)
         config = CompressConfig.model_validate(document.pop("config"))
         shards = [ShardPlan.from_json(json.dumps(shard)) for shard in document.pop("shards")]
+        document["failed_before"] = frozenset(document["failed_before"])
+        document["otherwise"] = tuple(map(tuple, document["otherwise"]))
         return cls(config=config, shards=tuple(shards), **document)
 
 
@@ -113,8 +140,8 @@ def plan_run(config: CompressConfig) -> RunPlan:
     codec = build_codec(config)
     store = Store(config.archive)
     base = current_snapshot(store)
-    refs = list_source(config.source, config.archive, config.choice).refs
-    new, stored = _new(store, base, refs, config.retry_failed)
+    settings = Settings(codec.spec.fingerprint, config.target)
+    found = _changes(store, base, config, settings)
     started = datetime.now(UTC)
     seed = config.encode_fingerprint() + codec.spec.fingerprint
     return RunPlan(
@@ -122,55 +149,32 @@ def plan_run(config: CompressConfig) -> RunPlan:
         run_id=new_run_id(base, started),
         started=started.isoformat(timespec="seconds"),
         base=base.number if base else None,
-        unchanged=len(refs) - len(new),
-        shards=tuple(_shards(_group_duplicates(new, stored), seed)),
+        unchanged=found.unchanged,
+        shards=(*_carried_shards(found.carried), *_shards(found.groups, seed)),
+        failed_before=found.failed_before,
+        otherwise=tuple((*label, count) for label, count in found.otherwise.most_common()),
     )
 
 
-def _new(
-    store: Store, base: Snapshot | None, refs: Sequence[SourceRef], retry_failed: bool
-) -> tuple[Sequence[SourceRef], dict[int, set[str]]]:
-    """What is new or changed, and the ids of what is stored in the same sizes."""
+def _changes(
+    store: Store, base: Snapshot | None, config: CompressConfig, settings: Settings
+) -> Changes:
+    """What is to be done for a source, as it is now."""
+    refs = list_source(config.source, config.archive, config.choice).refs
     if base is None or not base.shards:
-        return refs, {}
+        return all_new(refs)
     try:
-        same = unchanged(store, base, refs, retry_failed)
-        new = [ref for ref, known in zip(refs, same, strict=True) if not known]
-        return new, stored_ids(store, base, {ref.size for ref in new if ref.size})
+        return changes(
+            Catalogue(store, base),
+            refs,
+            settings,
+            extent_of(config.source),
+            retry_failed=config.retry_failed,
+            reencode=config.reencode,
+        )
     except FileNotFoundError:
         check_not_forgotten(store, base)
         raise
-
-
-def _group_duplicates(
-    refs: Sequence[SourceRef], stored: dict[int, set[str]]
-) -> Iterator[list[SourceRef]]:
-    """References in their order, equal files together: one shard stores them once.
-
-    Only files whose size another file shares are read. What the archive holds already gets its
-    outcome here; equal new files are left to the worker, which sees what became of the first.
-    """
-    sizes = Counter(ref.size for ref in refs if not ref.outcome)
-    suspects = [
-        r for r in refs if r.size and not r.outcome and (sizes[r.size] > 1 or r.size in stored)
-    ]
-    with ThreadPoolExecutor(_HASHING_THREADS) as pool:
-        hashes = dict(zip((ref.uri for ref in suspects), pool.map(_hash, suspects), strict=True))
-    groups: dict[str, list[SourceRef]] = {}
-    for ref in refs:
-        image_id = hashes.get(ref.uri)
-        if image_id and image_id in stored.get(ref.size or 0, ()):
-            ref = replace(ref, outcome=("skipped", "duplicate", image_id))
-        groups.setdefault(image_id or ref.uri, []).append(ref)
-    yield from groups.values()
-
-
-def _hash(ref: SourceRef) -> str | None:
-    try:
-        return hashlib.sha256(read_source(ref)).hexdigest()
-    except InputError as error:  # the worker will meet it again, and say so in the ledger
-        logger.debug("not compared with others: %s", error)
-        return None
 
 
 def _shards(groups: Iterable[list[SourceRef]], seed: str) -> Iterator[ShardPlan]:
@@ -189,6 +193,14 @@ def _shards(groups: Iterable[list[SourceRef]], seed: str) -> Iterator[ShardPlan]
         yield ShardPlan(_key(refs, seed), tuple(refs))
 
 
+def _carried_shards(carried: Sequence[Carried]) -> Iterator[ShardPlan]:
+    """Rows to be copied, by the catalogue's files and by sources: neighbours are read at once."""
+    for start in range(0, len(carried), MAX_CARRIED):
+        part = tuple(carried[start : start + MAX_CARRIED])
+        named = json.dumps([asdict(one) for one in part])
+        yield ShardPlan(hashlib.sha256(("carried" + named).encode()).hexdigest(), (), part)
+
+
 def _key(refs: Sequence[SourceRef], seed: str) -> str:
     named = [(ref.uri, ref.version, ref.outcome) for ref in refs]
     return hashlib.sha256((seed + json.dumps(named)).encode()).hexdigest()
@@ -198,3 +210,9 @@ def source_ref(fields: dict[str, Any]) -> SourceRef:
     """A reference from its fields as JSON gives them; inverse of `asdict`."""
     outcome = fields["outcome"]
     return SourceRef(**fields | {"outcome": tuple(outcome) if outcome else None})
+
+
+def carried_row(fields: dict[str, Any]) -> Carried:
+    """The same for a row to copy."""
+    source = fields["source"]
+    return Carried(**fields | {"source": tuple(source) if source else None})

@@ -9,8 +9,8 @@ from glassplate.codecs import Pixels
 from glassplate.codecs.base import colour
 from glassplate.codecs.embedding import embedding
 from glassplate.pipelines.archive.format.schema import BitstreamRow, ImageRow, LatentRow
-from glassplate.pipelines.compress.config import CompressConfig
-from glassplate.pipelines.compress.tiers import Original, Stored
+from glassplate.pipelines.compress.carried import copied
+from glassplate.pipelines.compress.tiers import Original, Stored, Tiers
 from glassplate.pipelines.pictures.ingest import Picture
 from glassplate.pipelines.sources.refs import Outcome, SourceRef
 
@@ -56,12 +56,12 @@ class Job:
         if self.picture:
             self.picture = replace(self.picture, pixels=None)
 
-    def settle(self, config: CompressConfig, place: int | None) -> None:
+    def settle(self, tiers: Tiers, place: int | None) -> None:
         """Take down the row of a stored picture, and let go of what was stored.
 
         place: its row among the bitstreams; None: they are not kept.
         """
-        self.row = _stored_row(_bare_row(self), self, config, place)
+        self.row = _stored_row(_bare_row(self), self, tiers, place)
         self.picture = self.stored = self.latent = None
 
 
@@ -70,9 +70,10 @@ def image_row(job: Job) -> ImageRow:
     ref, first = job.ref, job.first or job
     if job.row:
         return job.row
-    row = _bare_row(job)
     if first.row:
-        return replace(row, reason="duplicate")
+        source = (ref.uri, ref.name, ref.version)
+        return copied(first.row, source=source, duplicate=True)
+    row = _bare_row(job)
     stage, outcome = first.stage, first.outcome
     if ref.outcome:
         stage, outcome = "list", ref.outcome
@@ -82,8 +83,6 @@ def image_row(job: Job) -> ImageRow:
         return replace(
             row, status="failed", error_stage=stage, error_code=why, error_message=message
         )
-    if why == "duplicate":
-        return replace(row, image_id=message, reason=why)
     return replace(row, reason=why)
 
 
@@ -107,10 +106,18 @@ def bitstream_row(job: Job) -> BitstreamRow:
 def _bare_row(job: Job) -> ImageRow:
     ref = job.ref
     size = ref.size if job.source_bytes is None else job.source_bytes
-    return ImageRow(ref.uri, ref.name, ref.version, "skipped", job.image_id, source_bytes=size)
+    return ImageRow(
+        ref.uri,
+        ref.name,
+        ref.version,
+        "skipped",
+        job.image_id,
+        source_bytes=size,
+        gone=False,
+    )
 
 
-def _stored_row(row: ImageRow, job: Job, config: CompressConfig, place: int | None) -> ImageRow:
+def _stored_row(row: ImageRow, job: Job, tiers: Tiers, place: int | None) -> ImageRow:
     stored, picture = job.stored, job.picture
     assert stored
     assert picture
@@ -122,7 +129,7 @@ def _stored_row(row: ImageRow, job: Job, config: CompressConfig, place: int | No
         codec=stored.spec.name,
         codec_fingerprint=stored.spec.fingerprint,
         bit_exact=stored.bit_exact,
-        target=str(config.target),
+        target=str(tiers.config.target),
         quality=stored.quality,
         format=picture.format,
         mode=picture.mode,
@@ -136,6 +143,7 @@ def _stored_row(row: ImageRow, job: Job, config: CompressConfig, place: int | No
         ssimulacra2=stored.ssimulacra2,
         verified=stored.verified,
         bitstream_row=place,
+        settings=tiers.settings,
     )
 
 

@@ -116,17 +116,18 @@ def verify_run(plan: RunPlan) -> list[StagedShard]:
         if one is None:
             _check_base(store, plan)  # whoever commits sweeps the staging area
             raise ArchiveError("a staged shard is missing or damaged", "Run again.", shard.key)
-        if one.ledger.inputs != len(shard.refs):
+        if one.ledger.inputs != shard.inputs:
             raise LedgerError("a shard has other inputs than were planned", subject=shard.key)
         staged.append(one)
     ledger = run_ledger(plan, staged)
     if not ledger.adds_up() or ledger.inputs != plan.inputs:
         raise LedgerError(f"{plan.inputs} inputs were listed, the ledger has {ledger}")
-    allowed = plan.config.failures_allowed(plan.new_inputs)
-    if ledger.failed > allowed:
+    inputs = plan.new_inputs - len(plan.failed_before)
+    allowed = plan.config.failures_allowed(inputs)
+    if ledger.failed > allowed and (codes := _new_failures(store, staged, plan)).total() > allowed:
+        causes = ", ".join(f"{code}: {count}" for code, count in codes.most_common(5))
         raise TooManyFailuresError(
-            f"{ledger.failed} of {plan.new_inputs} new inputs failed"
-            f" ({_failures(store, staged)}), at most {allowed:.0f} may",
+            f"{codes.total()} of {inputs} new inputs failed ({causes}), at most {allowed:.0f} may",
             "Nothing was committed. Look at the source, or raise --max-failures.",
             plan.config.source,
         )
@@ -186,10 +187,16 @@ def _check_base(store: Store, plan: RunPlan) -> Snapshot | None:
     return current
 
 
-def _failures(store: Store, staged: list[StagedShard]) -> str:
-    """The commonest error codes with their counts."""
+def _new_failures(store: Store, staged: list[StagedShard], plan: RunPlan) -> Counter[str]:
+    """Error codes with their counts, but for sources that failed in the run before, too."""
     codes: Counter[str] = Counter()
     for one in staged:
-        with open_parquet(store, one.entry.images.path) as file:
-            codes.update(file.read(["error_code"])["error_code"].drop_null().to_pylist())
-    return ", ".join(f"{code}: {count}" for code, count in codes.most_common(5))
+        if one.ledger.failed:
+            with open_parquet(store, one.entry.images.path) as file:
+                table = file.read(["source_uri", "status", "error_code"])
+            codes.update(
+                row["error_code"]
+                for row in table.to_pylist()
+                if row["status"] == "failed" and row["source_uri"] not in plan.failed_before
+            )
+    return codes

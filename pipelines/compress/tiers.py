@@ -27,6 +27,7 @@ from glassplate.codecs.measures.structure import ms_ssim
 from glassplate.pipelines.archive.format.schema import Status
 from glassplate.pipelines.compress.codec import build_codec
 from glassplate.pipelines.compress.config import CompressConfig, Measure
+from glassplate.pipelines.compress.settings import Settings
 from glassplate.pipelines.pictures.ingest import Picture
 
 logger = logging.getLogger(__name__)
@@ -72,6 +73,7 @@ class Tiers:
         if isinstance(self.codec, FileCodec):
             exact = [self.codec, exact[-1]]
         self.exact: Sequence[FileCodec] = exact
+        self.settings = Settings(self.codec.spec.fingerprint, config.target).fingerprint
 
     @property
     def specs(self) -> list[CodecSpec]:

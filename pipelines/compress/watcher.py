@@ -18,4 +18,5 @@ def run_watcher(store: Store, plan: RunPlan) -> MarkWatcher:
         ledger = staged.ledger
         return Tally(ledger.inputs, ledger.failed, ledger.source_bytes, ledger.stored_bytes)
 
-    return MarkWatcher(store, STAGING, (s.key for s in plan.shards), plan.new_inputs, tally)
+    total = plan.new_inputs + plan.carried
+    return MarkWatcher(store, STAGING, (shard.key for shard in plan.shards), total, tally)

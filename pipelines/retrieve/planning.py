@@ -18,7 +18,7 @@ from glassplate.codecs.errors import ConfigError
 from glassplate.codecs.refine.options import RefineOptions
 from glassplate.codecs.restore.options import RestoreOptions
 from glassplate.pipelines.archive.deliver.file import check_labelled, writable_format
-from glassplate.pipelines.archive.deliver.folder import STORED, safe_name, suffix_of
+from glassplate.pipelines.archive.deliver.folder import chosen, safe_name, suffix_of
 from glassplate.pipelines.archive.read.reader import Archive, open_archive
 from glassplate.pipelines.errors import NotFoundError
 from glassplate.pipelines.jobs.config import JobConfig
@@ -175,13 +175,10 @@ def _items(archive: Archive, config: RetrieveConfig) -> list[Item]:
 
 def _selected(archive: Archive, config: RetrieveConfig) -> list[_Row]:
     """What is stored for each source; for a duplicate that of the first. Raises NotFoundError."""
-    condition = f"({config.where}\n) AND {STORED}" if config.where else STORED
-    rows = [
-        _Row(**row) for row in archive.where(condition, columns=list(_Row.model_fields)).to_pylist()
-    ]
+    rows = [_Row(**row) for row in chosen(archive, config.where, list(_Row.model_fields))]
     if not rows:
         raise NotFoundError("no stored picture is selected", "See `glassplate query`.", "--where")
-    return [row if row.codec_fingerprint else _first(archive, row) for row in rows]
+    return [_first(archive, row) if row.reason == "duplicate" else row for row in rows]
 
 
 def _first(archive: Archive, row: _Row) -> _Row:

@@ -35,7 +35,7 @@ def read_source(ref: SourceRef) -> bytes:
                 fix = "Is it within reach? Run again: finished shards are kept."
                 raise StorageError(cause_of(error), fix, ref.uri) from error
             if attempt == READ_ATTEMPTS or isinstance(error, PermissionError):
-                fix = "Check its permissions, then run again with --retry-failed."
+                fix = "Check its permissions; the next run tries it again."
                 raise UnreadableError(cause_of(error), fix, ref.uri) from error
     if _has_changed(ref, data):
         raise ChangedError("changed while the run went on", "Run again.", ref.uri)

@@ -91,6 +91,17 @@ def read_packed(ref: SourceRef) -> bytes:
     return packed.found[ref.path].read()
 
 
+def lacks(uri: str) -> bool:
+    """Whether a zip or tar file is certainly without a file that was listed as this URI.
+
+    Raises FileNotFoundError if it is gone itself; OSError, `PACKED_ERRORS`.
+    """
+    inside, _, outside = uri.rpartition("::")
+    kind, key = inside[:3], inside[len("zip://") :]
+    packed = _opened(kind, outside)
+    return packed.damage is None and key not in map(printable, packed.found)
+
+
 def _chosen(wanted: str, keys: Collection[str]) -> tuple[list[str], str]:
     """The keys that are meant, and the folder that their names start below."""
     if not wanted:

@@ -28,6 +28,8 @@ from glassplate.pipelines.archive.read.reader import Archive
 SHARD_BYTES = 256 << 20
 _WITHOUT = "It is exported without its picture."
 _DESCRIBED = ["image_id", "name", "source_uri", "width", "height", "codec", "psnr"]
+_SHOWN_LAST = "gone DESC, status = 'skipped' DESC, name, source_uri"
+"""A picture of several sources goes by the last of these: one that is there, and no duplicate."""
 _LATENT = ["image_id", "latent", "shape", "dtype", "scale", "scaling_factor", "shift_factor"]
 _DATASETS_NAMES = {"float": "float32", "halffloat": "float16"}
 _SCHEMA = pa.schema(
@@ -132,11 +134,9 @@ def _samples(
             errors.append((about["name"], type(error)(error.cause, _WITHOUT, "")))
             return None
 
-    stored = "bitstream_row IS NOT NULL"
-    condition = f"({where}\n) AND {stored}" if where else stored
-    chosen = {
-        row["image_id"]: row for row in archive.where(condition, columns=_DESCRIBED).to_pylist()
-    }
+    condition = f"({where or 'true'}\n) AND codec IS NOT NULL"
+    rows = archive.where(condition, columns=_DESCRIBED, order=_SHOWN_LAST)
+    chosen = {row["image_id"]: row for row in rows.to_pylist()}
     for batch in archive.latents().to_batches(columns=_LATENT):
         for row in batch.to_pylist():
             about = chosen.pop(row["image_id"], None)

@@ -5,8 +5,10 @@ from __future__ import annotations
 import itertools
 import os.path
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
+from typing import Any
 
 from glassplate.codecs.errors import ConfigError, GlassplateError
 from glassplate.pipelines.archive.deliver.file import deliver
@@ -14,6 +16,7 @@ from glassplate.pipelines.archive.read.reader import Archive
 
 _MAX_STEM_BYTES = 200
 STORED = "(status IN ('encoded', 'kept') OR reason = 'duplicate')"
+_MOVED = f"(gone AND image_id IN (SELECT image_id FROM newest WHERE NOT gone AND {STORED}))"
 
 
 @dataclass(frozen=True)
@@ -41,9 +44,8 @@ def extract(
     One picture that cannot be given back does not stop the others. Raises ConfigError.
     """
     root = Path(directory).resolve()
-    condition = f"({where}\n) AND {STORED}" if where else STORED
     result = Extracted([], [])
-    for row in archive.where(condition, columns=["name", "image_id"]).to_pylist():
+    for row in chosen(archive, where, ["name", "image_id"]):
         name, image_id = row["name"], row["image_id"]
         try:
             suffix = f".{format.lstrip('.')}" if format else _suffix(archive, image_id, name)
@@ -51,6 +53,18 @@ def extract(
         except (GlassplateError, OSError) as error:
             result.errors.append((name, error))
     return result
+
+
+def chosen(archive: Archive, where: str | None, columns: Sequence[str]) -> list[dict[str, Any]]:
+    """Rows of the stored pictures that meet a condition; each picture once for each name.
+
+    A source that is gone counts, unless its picture has another source that is there: it was moved.
+
+    columns: `name` and `image_id` among them. Raises ConfigError, ShardDamagedError.
+    """
+    condition = f"({where or 'true'}\n) AND {STORED} AND NOT {_MOVED}"
+    rows = archive.where(condition, columns=columns).to_pylist()
+    return list({(row["name"], row["image_id"]): row for row in rows}.values())
 
 
 def free_path(root: Path, name: str, suffix: str) -> Path:

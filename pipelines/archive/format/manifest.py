@@ -50,7 +50,7 @@ class ShardEntry(_Frozen):
 
 
 class Ledger(_Frozen):
-    """Counts of one run. `unchanged` inputs were in the archive already and get no new row.
+    """Counts of one run. `unchanged` inputs were in the archive already, as what they are now.
 
     source_bytes and stored_bytes are those of the pictures that the run stored, so that neither
     failures nor duplicates flatter their ratio.

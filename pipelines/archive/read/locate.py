@@ -61,9 +61,9 @@ class Locator:
 
     def find(self, key: str) -> ImageRow:
         """The catalogue row of a key. Raises NotFoundError, ShardDamagedError."""
-        stored = self._by_id(key) if _is_id(key) else None
+        stored = self._by_id(key.lower()) if _is_id(key) else None
         if stored is None and (named := self._by_text(key)):
-            return named[1]
+            return named[2]
         image = (stored or self._by_prefix(key)).image
         if image is None:
             raise ShardDamagedError("its catalogue row is damaged", "", key)
@@ -74,20 +74,23 @@ class Locator:
 
         Raises NotFoundError if there is none: unknown key, or its newest version failed.
         """
-        if _is_id(key) and (stored := self._by_id(key)):
+        if _is_id(key) and (stored := self._by_id(key.lower())):
             return stored
         named = self._by_text(key)
         if named is None:
             return self._by_prefix(key)
-        shard, image = named
-        found = self._stored(shard, image) or (image.image_id and self._by_id(image.image_id))
+        shard, row, image = named
+        found = self._stored(shard, image)
+        if not found and image.image_id:
+            found = self._by_id(image.image_id, until=(shard, row)) or self._by_id(image.image_id)
         if not found:
             why = image.error_message or image.reason or "no bitstream"
             raise NotFoundError(f"is not stored: {image.status} ({why})", "", image.name)
         return found
 
-    def _by_id(self, image_id: str) -> Stored | None:
-        return next(self._matching(image_id), None)
+    def _by_id(self, image_id: str, until: tuple[int, int] | None = None) -> Stored | None:
+        """The newest stored picture of an id; with `until`, of the rows up to there."""
+        return next(self._matching(image_id, until), None)
 
     def _by_prefix(self, key: str) -> Stored:
         prefix = key.lower()
@@ -99,19 +102,29 @@ class Locator:
             raise NotFoundError(cause, "Give more digits." if found else "", repr(key))
         return next(iter(found.values()))
 
-    def _by_text(self, text: str) -> tuple[int, ImageRow] | None:
-        """The newest row (and its shard) whose source URI or name is the text, or whose path."""
+    def _by_text(self, text: str) -> tuple[int, int, ImageRow] | None:
+        """The newest row whose source URI or name is the text, or whose path; with its place.
+
+        Of several sources of a name, one that is there goes before one that is gone.
+        """
         for key in (text, f"file://{os.path.abspath(text)}"):  # noqa: PTH100 (text, not a file)
             low = high = text_key(key)
+            newest: dict[str, tuple[int, int, ImageRow]] = {}
             for shard, row in self._nominees(self._names, low, high):
                 image = read_image_row(self._store, self._shards[shard].images, row)
-                if key in (image.source_uri, image.name):
-                    return shard, image
+                if key in (image.source_uri, image.name) and image.source_uri not in newest:
+                    newest[image.source_uri] = shard, row, image
+                    if not image.gone:
+                        return shard, row, image
+            if newest:
+                return next(iter(newest.values()))
         return None
 
-    def _matching(self, prefix: str) -> Iterator[Stored]:
-        """Stored pictures whose id begins with the prefix, newest first."""
+    def _matching(self, prefix: str, until: tuple[int, int] | None = None) -> Iterator[Stored]:
+        """Stored pictures whose id begins with the prefix, newest first; see `_by_id`."""
         for shard, row in self._nominees(self._ids, *id_keys(prefix)):
+            if until and (shard, row) > until:
+                continue
             try:
                 image = read_image_row(self._store, self._shards[shard].images, row)
             except ShardDamagedError as error:
@@ -154,4 +167,4 @@ class Locator:
 
 
 def _is_id(key: str) -> bool:
-    return re.fullmatch("[0-9a-f]{64}", key) is not None
+    return re.fullmatch("[0-9a-fA-F]{64}", key) is not None

@@ -13,8 +13,13 @@ from glassplate.codecs.errors import ConfigError
 from glassplate.pipelines.errors import ShardDamagedError
 
 _NEWEST = """
-    SELECT * REPLACE (coalesce(run_id, run) AS run_id) FROM images
+    SELECT * REPLACE (coalesce(run_id, run) AS run_id, coalesce(gone, false) AS gone) FROM images
     QUALIFY row_number() OVER (PARTITION BY source_uri ORDER BY coalesce(run_id, run) DESC) = 1
+"""
+_PICTURES = """
+    SELECT * FROM newest WHERE codec IS NOT NULL
+    QUALIFY row_number() OVER (
+        PARTITION BY image_id ORDER BY status = 'skipped', run_id DESC, source_uri) = 1
 """
 _STATS = """
     SELECT count(*) AS sources,
@@ -22,8 +27,9 @@ _STATS = """
         count(*) FILTER (status = 'kept') AS kept,
         count(*) FILTER (status = 'skipped') AS skipped,
         count(*) FILTER (status = 'failed') AS failed,
-        sum(source_bytes) FILTER (bitstream_row IS NOT NULL)::BIGINT AS source_bytes,
-        sum(stored_bytes)::BIGINT AS stored_bytes
+        count(*) FILTER (gone) AS gone,
+        (SELECT sum(source_bytes) FROM pictures)::BIGINT AS source_bytes,
+        (SELECT sum(stored_bytes) FROM pictures)::BIGINT AS stored_bytes
     FROM newest
 """
 _CODEC_STATS = """
@@ -32,8 +38,10 @@ _CODEC_STATS = """
         avg(psnr) FILTER (isfinite(psnr)) AS mean_psnr,
         min(psnr) FILTER (isfinite(psnr)) AS min_psnr,
         avg(ms_ssim) AS mean_ms_ssim, avg(ssimulacra2) AS mean_ssimulacra2
-    FROM newest WHERE bitstream_row IS NOT NULL GROUP BY codec ORDER BY pictures DESC, codec
+    FROM pictures GROUP BY codec ORDER BY pictures DESC, codec
 """
+
+_VIEWS = f"newest AS ({_NEWEST}), pictures AS ({_PICTURES})"
 
 
 def where(
@@ -72,6 +80,7 @@ def where(
 def stats(images: ds.Dataset) -> dict[str, Any]:
     """Counts of sources by status, bytes, and per codec its pictures, bytes and mean quality.
 
+    A picture that several sources have counts once; `gone` sources have a status, too.
     Keys as in the SQL above, and `codecs`: one dict for each codec. Bit-exact pictures (infinite
     PSNR) are left out of the PSNR figures. Raises ShardDamagedError.
     """
@@ -85,7 +94,7 @@ def _run(images: ds.Dataset, sql: str) -> pa.Table:
         connection.execute("SET lock_configuration = true")
         connection.register("images", images)
         try:
-            return connection.sql(f"WITH newest AS ({_NEWEST})\n{sql}").to_arrow_table()
+            return connection.sql(f"WITH {_VIEWS}\n{sql}").to_arrow_table()
         except duckdb.Error as error:
             if "IOError" in str(error):  # pyarrow's, passed through by DuckDB
                 fix = "Run `glassplate verify` to see which pictures are hit."

@@ -114,6 +114,8 @@ def _names(archive: Archive, ids: list[str]) -> dict[str, str]:
         return {}
     listed = ", ".join(f"'{one}'" for one in ids)
     rows: list[dict[str, Any]] = archive.where(
-        f"image_id IN ({listed})", columns=["image_id", "name"]
+        f"image_id IN ({listed})",
+        columns=["image_id", "name"],
+        order="gone DESC, status = 'skipped' DESC, name",  # the last one counts
     ).to_pylist()
     return {row["image_id"]: row["name"] for row in rows}

@@ -24,7 +24,7 @@ from glassplate.pipelines.archive.write.shard import ROW_GROUP_BYTES, ROW_GROUP_
 from glassplate.pipelines.errors import ShardDamagedError
 from glassplate.pipelines.storage.store import Store
 
-_COUNTED = ["status", "source_bytes", "stored_bytes", "codec", "codec_fingerprint"]
+_COUNTED = ["status", "source_bytes", "stored_bytes", "bitstream_row", "codec", "codec_fingerprint"]
 
 
 def merge_shards(store: Store, key: str, shards: Sequence[ShardEntry]) -> StagedShard:
@@ -117,7 +117,7 @@ def _counts(store: Store, images: FileEntry) -> tuple[Ledger, dict[str, str]]:
     """Ledger of a catalogue file, and the codecs in it (fingerprint -> name)."""
     with open_parquet(store, images.path) as file:
         table = file.read(_COUNTED)
-    stored = table.filter(pc.fill_null(pc.greater(table["stored_bytes"], 0), False))
+    stored = table.filter(table["bitstream_row"].is_valid())
     statuses = {
         item["values"]: item["counts"] for item in table["status"].value_counts().to_pylist()
     }

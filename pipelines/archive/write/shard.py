@@ -69,8 +69,10 @@ class ShardWriter:
             self._tables[table] = _TableWriter(self._open, self._store, path, table)
         return self._tables[table].write(row)
 
-    def finish(self, images: Sequence[ImageRow]) -> StagedShard:
+    def finish(self, images: Sequence[ImageRow], ledger: Ledger | None = None) -> StagedShard:
         """Write the catalogue, read all files back, and set the mark.
+
+        ledger: counts of the shard's inputs; None: every row is one.
 
         Raises ShardDamagedError if what was read back is not what was written, OSError if the
         file system refuses.
@@ -87,7 +89,9 @@ class ShardWriter:
         entry = ShardEntry(**files)
         return mark_staged(
             self._store,
-            StagedShard(key=self._key, entry=entry, ledger=ledger_of(images), codecs=codecs),
+            StagedShard(
+                key=self._key, entry=entry, ledger=ledger or ledger_of(images), codecs=codecs
+            ),
         )
 
 
@@ -119,14 +123,15 @@ def check_staged(store: Store, key: str) -> None:
 
 def ledger_of(images: Sequence[ImageRow]) -> Ledger:
     """Count the rows of one shard by what became of them; bytes are those of stored pictures."""
+    stored = [row for row in images if row.bitstream_row is not None]
     counts = {"encoded": 0, "kept": 0, "skipped": 0, "failed": 0}
     for row in images:
         counts[row.status] += 1
     return Ledger(
         inputs=len(images),
         **counts,
-        source_bytes=sum(row.source_bytes or 0 for row in images if row.stored_bytes),
-        stored_bytes=sum(row.stored_bytes or 0 for row in images),
+        source_bytes=sum(row.source_bytes or 0 for row in stored),
+        stored_bytes=sum(row.stored_bytes or 0 for row in stored),
     )
 
 

@@ -1,0 +1,268 @@
+"""What has changed in a source since the archive's newest snapshot, and what follows for a run.
+
+    the same version           unchanged: no row
+    another version            read and hashed, if its size is that of a stored file
+      bytes that are stored    carried: the row is copied, nothing is encoded
+      other bytes              new: for a worker
+    not listed, not there      gone: carried, and marked
+
+Each picture has one source whose row says `encoded` or `kept`, and goes on to; its others are
+duplicates.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+from collections import Counter
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+
+import numpy as np
+import pyarrow as pa
+
+from glassplate.codecs.errors import InputError
+from glassplate.pipelines.compress.already_stored import Absent, Known, ask
+from glassplate.pipelines.compress.carried import Carried
+from glassplate.pipelines.compress.catalogue import Catalogue, Numbers
+from glassplate.pipelines.compress.pictures_held import pictures
+from glassplate.pipelines.compress.settings import Mask, Settings
+from glassplate.pipelines.sources.extent import Extent, are_gone
+from glassplate.pipelines.sources.reading import read_source
+from glassplate.pipelines.sources.refs import SourceRef
+
+logger = logging.getLogger(__name__)
+
+_HASHING_THREADS = 4
+
+
+@dataclass(frozen=True)
+class Changes:
+    """What a run has to do.
+
+    groups: references for workers; equal files together, in their order.
+    carried: rows to be copied.
+    failed_before: URIs of references that failed in the run before, too.
+    otherwise: pictures that other settings stored and this run leaves, by codec and target.
+    """
+
+    groups: list[list[SourceRef]]
+    carried: list[Carried] = field(default_factory=list)
+    unchanged: int = 0
+    failed_before: frozenset[str] = frozenset()
+    otherwise: Counter[tuple[str, str]] = field(default_factory=Counter)
+
+
+def all_new(refs: Sequence[SourceRef]) -> Changes:
+    """What a run has to do for a new archive."""
+    everything = range(len(refs))
+    return Changes(_groups(refs, everything, _hashes(refs, everything)))
+
+
+def changes(
+    catalogue: Catalogue,
+    refs: Sequence[SourceRef],
+    settings: Settings,
+    extent: Extent | None,
+    *,
+    retry_failed: bool = False,
+    reencode: bool = False,
+) -> Changes:
+    """Compare a listing with the catalogue. Reads the files that may be stored already.
+
+    reencode: pictures that other settings stored are for workers.
+    """
+    known, absent = ask(catalogue, refs, settings, extent, retry_failed=retry_failed)
+    return _Comparison(catalogue, refs, known, absent, settings, reencode).changes()
+
+
+class _Comparison:
+    """References are called by their places in the listing, rows by their catalogue numbers.
+
+    gone: newest rows of sources that are gone now. ids: image ids of references that may be stored
+    already. heirs: unchanged duplicates of pictures whose holder is gone or has changed.
+    """
+
+    def __init__(
+        self,
+        catalogue: Catalogue,
+        refs: Sequence[SourceRef],
+        known: Known,
+        absent: Absent,
+        settings: Settings,
+        reencode: bool,
+    ) -> None:
+        self.catalogue, self.refs, self.known = catalogue, refs, known
+        self.gone = _gone(absent)
+        self.ids = self._image_ids(reencode)
+        self.heirs = self._heirs()
+        self.pictures = pictures(catalogue, set(self.ids.values()), settings)
+        self.redone = self._redone(reencode)
+
+    def changes(self) -> Changes:
+        """What follows for the run."""
+        known = self.known
+        copied, new = self._copied_and_new()
+        held = self._held_elsewhere() | self._held_here(copied | new)
+        returned = set(np.flatnonzero(known.same & known.gone).tolist()) - copied - new
+        inputs = [Carried(*self._newest(place)) for place in sorted(returned)]
+        inputs += self._copies(copied, held)
+        gone = [Carried(*self.catalogue.place(number), gone=True) for number in sorted(self.gone)]
+        failed = np.flatnonzero(known.failed & ~known.same).tolist()
+        return Changes(
+            groups=_groups(self.refs, new, self.ids, known.holds),
+            carried=gone + inputs,
+            unchanged=len(self.refs) - len(new) - len(inputs),
+            failed_before=frozenset(self.refs[place].uri for place in failed),
+            otherwise=Counter() if self.redone else known.otherwise,
+        )
+
+    def _image_ids(self, reencode: bool) -> dict[int, str]:
+        """By hashing, or, where the version is the same, as the catalogue says."""
+        known = self.known
+        ids = _hashes(self.refs, np.flatnonzero(~known.same), known.number, self.catalogue.sizes)
+        return ids | self._said(known.same & (known.bare | known.gone | reencode))
+
+    def _heirs(self) -> set[int]:
+        """Found among the duplicates, whose ids become known."""
+        known = self.known
+        lost = known.number[known.holds & ~known.same].tolist()
+        lost += [number for number, holds in self.gone.items() if holds]
+        if not lost or not known.duplicate.any():
+            return set()
+        ids = set(self.catalogue.values(np.array(lost), "image_id"))
+        said = self._said(known.same & known.duplicate & ~known.bare & ~known.gone)
+        heirs = {place: image_id for place, image_id in said.items() if image_id in ids}
+        self.ids |= heirs
+        return set(heirs)
+
+    def _said(self, chosen: Mask) -> dict[int, str]:
+        """Image ids in the newest rows of the chosen references."""
+        places = np.flatnonzero(chosen & (self.known.number >= 0))
+        values = self.catalogue.values(self.known.number[places], "image_id")
+        return {place: v for place, v in zip(places.tolist(), values, strict=True) if v}
+
+    def _redone(self, reencode: bool) -> set[str]:
+        """Ids of the pictures that are encoded anew."""
+        if not reencode:
+            return set()
+        differing = np.flatnonzero(self.known.differs & self.known.same)
+        mine = {self.ids[place] for place in differing.tolist() if place in self.ids}
+        return mine | self.pictures.differing.intersection(self.ids.values())
+
+    def _copied_and_new(self) -> tuple[set[int], set[int]]:
+        """References whose bytes are stored, and those that are for workers."""
+        known = self.known
+        read = set(np.flatnonzero(~known.same).tolist())
+        changed = read | set(np.flatnonzero(known.bare | known.gone).tolist()) | self.heirs
+        again = {place for place, image_id in self.ids.items() if image_id in self.redone}
+        stored = {place for place in changed - again if self.ids.get(place) in self.pictures.stored}
+        return stored, (read - stored) | again
+
+    def _held_elsewhere(self) -> set[str]:
+        """Pictures that sources hold which are not listed; those that are gone become known."""
+        found = self.pictures
+        unlisted = sorted(found.sources - {ref.uri for ref in self.refs})
+        if not unlisted:
+            return set()
+        numbers = self.catalogue.newest(pa.array(unlisted, pa.string())).tolist()
+        current = {
+            number: uri
+            for number, uri in zip(numbers, unlisted, strict=True)
+            if number in found.ids and number not in found.gone and number not in self.gone
+        }
+        for number, is_gone in zip(current, are_gone(list(current.values())), strict=True):
+            if is_gone:
+                self.gone[number] = number in found.holders
+        return {found.ids[number] for number in found.holders & current.keys() - self.gone.keys()}
+
+    def _held_here(self, touched: set[int]) -> set[str]:
+        """Pictures that listed sources hold, and go on to."""
+        found = self.pictures
+        holding = np.flatnonzero(self.known.holds & self.known.same).tolist()
+        numbers = self.known.number[[place for place in holding if place not in touched]].tolist()
+        return {found.ids[number] for number in numbers if number in found.ids}
+
+    def _copies(self, copied: set[int], held: set[str]) -> Iterator[Carried]:
+        """New rows of sources whose bytes are stored; those that held a picture take it first."""
+        for place in sorted(copied, key=self._claim):
+            ref, image_id = self.refs[place], self.ids[place]
+            if place in self.heirs and image_id in held:
+                continue  # it stays the duplicate that it is
+            yield Carried(
+                *self.catalogue.place(self.pictures.stored[image_id]),
+                source=(ref.uri, ref.name, ref.version),
+                duplicate=image_id in held,
+                known=self._had_it(place),
+            )
+            held.add(image_id)
+
+    def _claim(self, place: int) -> tuple[bool, bool, int]:
+        had_it = self._had_it(place)
+        return not (had_it and self.known.holds[place]), not had_it, place
+
+    def _had_it(self, place: int) -> bool:
+        """Whether the newest row of a reference's source has the same picture already."""
+        return self.pictures.ids.get(int(self.known.number[place])) == self.ids[place]
+
+    def _newest(self, place: int) -> tuple[str, int]:
+        return self.catalogue.place(int(self.known.number[place]))
+
+
+def _gone(absent: Absent) -> dict[int, bool]:
+    """Newest rows of sources that are not there any more, and whether they hold a picture."""
+    rows = zip(absent.numbers, absent.holds, absent.unlistable, are_gone(absent.uris), strict=True)
+    return {number: holds for number, holds, unlistable, gone in rows if gone or unlistable}
+
+
+def _groups(
+    refs: Sequence[SourceRef],
+    places: Iterable[int],
+    ids: Mapping[int, str],
+    first: Mask | None = None,
+) -> list[list[SourceRef]]:
+    """References in their order, equal files together: one shard stores them once.
+
+    first: (n,) those that come first among their equals.
+    """
+    groups: dict[str, list[int]] = {}
+    for place in sorted(places):
+        groups.setdefault(ids.get(place) or refs[place].uri, []).append(place)
+    if first is not None:
+        for group in groups.values():
+            group.sort(key=lambda place: not first[place])
+    return [[refs[place] for place in group] for group in groups.values()]
+
+
+def _hashes(
+    refs: Sequence[SourceRef],
+    places: Iterable[int],
+    known: Numbers | None = None,
+    sizes: Callable[[], Collection[int]] = tuple,
+) -> dict[int, str]:
+    """Ids of the references that may equal another one, or what is stored. Only those are read.
+
+    known: number of the newest row of each, -1 if there is none.
+    sizes: those of the stored files.
+    """
+    readable = [place for place in places if not refs[place].outcome and refs[place].size != 0]
+    counts = Counter(refs[place].size for place in readable)
+    stored = sizes() if readable else ()
+    suspects = [
+        place
+        for place in readable
+        if (size := refs[place].size) in stored
+        or (counts[size] > 1 if size else known is not None and known[place] >= 0)
+    ]
+    with ThreadPoolExecutor(_HASHING_THREADS) as pool:
+        hashes = pool.map(_hash, (refs[place] for place in suspects))
+        return {p: image_id for p, image_id in zip(suspects, hashes, strict=True) if image_id}
+
+
+def _hash(ref: SourceRef) -> str | None:
+    try:
+        return hashlib.sha256(read_source(ref)).hexdigest()
+    except InputError as error:  # the worker will meet it again, and say so in the ledger
+        logger.debug("not compared with others: %s", error)
+        return None

@@ -1,0 +1,60 @@
+"""By which settings pictures are stored, and whether others would store them in another way."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from glassplate.codecs import Target
+
+Mask = npt.NDArray[np.bool_]
+"""(n,) one for each row."""
+
+_BY_THE_CODEC = pa.array(["alpha", "codec-limit", "encode-failed", "not-smaller", "target-missed"])
+"""Reasons for keeping a file that are about the codec that was asked for, not about the file."""
+
+
+@dataclass(frozen=True)
+class Settings:
+    """The codec and target of a run: with others a picture may be stored in another way."""
+
+    codec_fingerprint: str
+    target: Target
+
+    @property
+    def fingerprint(self) -> str:
+        """As in the catalogue's column `settings`."""
+        return hashlib.sha256(f"{self.codec_fingerprint} {self.target}".encode()).hexdigest()
+
+    def differ(self, rows: pa.Table) -> Mask:
+        """(n,) whether each picture would be encoded anew with these settings.
+
+        Older rows do not say what was asked for, only by which codec they are stored.
+        """
+        unlike = pc.or_(
+            pc.not_equal(rows["codec_fingerprint"], self.codec_fingerprint),
+            pc.not_equal(rows["target"], str(self.target)),
+        )
+        said = rows["settings"].is_valid()
+        differ = pc.if_else(said, pc.not_equal(rows["settings"], self.fingerprint), unlike)
+        encoded = pc.or_(pc.equal(rows["status"], "encoded"), pc.invert(rows["bit_exact"]))
+        kept = pc.and_(said, pc.is_in(rows["reason"], value_set=_BY_THE_CODEC))
+        wanted = pc.and_(sure(differ), pc.or_(sure(encoded), sure(kept)))
+        return as_mask(pc.and_(wanted, rows["codec_fingerprint"].is_valid()))
+
+
+def sure(values: Any) -> Any:
+    """A column of truth values: no, where nothing is known."""
+    return pc.fill_null(values, False)
+
+
+def as_mask(values: Any) -> Mask:
+    """The same as a mask."""
+    array: Mask = sure(values).to_numpy(zero_copy_only=False).astype(np.bool_)
+    return array
