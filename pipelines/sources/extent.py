@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import os
-import re
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -12,7 +11,7 @@ from pathlib import Path
 
 from glassplate.pipelines.sources.folders import glob_root
 from glassplate.pipelines.sources.objects import file_system
-from glassplate.pipelines.sources.refs import printable
+from glassplate.pipelines.sources.refs import as_on_disk, printable
 from glassplate.pipelines.sources.tables import LIST_SUFFIXES
 from glassplate.pipelines.sources.web import is_web
 from glassplate.pipelines.sources.zip_and_tar import (
@@ -78,7 +77,7 @@ def are_gone(uris: Sequence[str]) -> list[bool]:
 def _is_gone(uri: str) -> bool:
     if uri.startswith("file://"):
         path = uri.removeprefix("file://")
-        return _is_missing(path) and _is_missing(_as_on_disk(path))
+        return _is_missing(path) and _is_missing(as_on_disk(path))
     if is_web(uri):
         return False  # servers answer anything at all to questions about what they do not have
     try:
@@ -101,8 +100,3 @@ def _is_missing(path: str) -> bool:
     except (OSError, ValueError):
         return False
     return False
-
-
-def _as_on_disk(path: str) -> str:
-    """The inverse of what makes bytes that are not UTF-8 printable."""
-    return re.sub("%([89A-F][0-9A-F])", lambda match: chr(0xDC00 + int(match[1], 16)), path)

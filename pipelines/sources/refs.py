@@ -64,6 +64,11 @@ def printable(text: str) -> str:
     return re.sub("[\udc80-\udcff]", lambda match: f"%{ord(match[0]) - 0xDC00:02X}", text)
 
 
+def as_on_disk(text: str) -> str:
+    """The inverse of `printable`; a name that has such escapes of its own changes, too."""
+    return re.sub("%([89A-F][0-9A-F])", lambda match: chr(0xDC00 + int(match[1], 16)), text)
+
+
 def cause_of(error: Exception) -> str:
     """What an error says, as one clause without a final stop."""
     cause = getattr(error, "cause", None) or getattr(error, "strerror", None) or str(error)

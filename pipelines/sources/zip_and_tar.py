@@ -24,6 +24,7 @@ from glassplate.pipelines.sources.folders import WILDCARD, glob_root
 from glassplate.pipelines.sources.members import Member, Members, members_of
 from glassplate.pipelines.sources.refs import (
     SourceRef,
+    as_on_disk,
     below,
     failed_ref,
     printable,
@@ -99,7 +100,7 @@ def lacks(uri: str) -> bool:
     inside, _, outside = uri.rpartition("::")
     kind, key = inside[:3], inside[len("zip://") :]
     packed = _opened(kind, outside)
-    return packed.damage is None and key not in map(printable, packed.found)
+    return packed.damage is None and packed.found.keys().isdisjoint((key, as_on_disk(key)))
 
 
 def _chosen(wanted: str, keys: Collection[str]) -> tuple[list[str], str]:

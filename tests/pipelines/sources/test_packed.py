@@ -108,4 +108,5 @@ def test_a_damaged_file_in_it_costs_its_own_row(tmp_path: Path) -> None:
     assert archive.find("a.bmp").error_code == "unreadable"
     assert archive.get(f"zip://b.bmp::file://{path}").size == (160, 120)
     assert archive.find("up.bmp").status == "encoded"
-    assert compress(config).ledger.unchanged == 3
+    again = compress(config).ledger  # it could be a bad moment: what cannot be read is tried again
+    assert (again.unchanged, again.failed) == (2, 1)
