@@ -23,7 +23,7 @@ from PIL import Image
 
 from glassplate.pipelines import Archive, open_archive
 from glassplate.pipelines.archive.deliver.folder import extract
-from glassplate.pipelines.archive.format.snapshots import create_archive
+from glassplate.pipelines.archive.format.identity import create_archive
 from glassplate.pipelines.archive.upkeep.compact import compact_archive
 from glassplate.pipelines.archive.upkeep.verify import verify_archive
 from glassplate.pipelines.compress.config import CompressConfig
