@@ -1,6 +1,6 @@
 """Errors of archives and runs, on top of the codecs' (see `glassplate.codecs.errors`)."""
 
-from glassplate.codecs.errors import GlassplateError
+from glassplate.codecs.errors import ConfigError, GlassplateError
 
 
 class SourceError(GlassplateError):
@@ -49,6 +49,12 @@ class WorkerDiedError(GlassplateError):
     """A picture killed the process that worked on it."""
 
     code = "worker-died"
+
+
+class LossError(ConfigError):
+    """What was asked for would lose something of the picture."""
+
+    code = "would-lose"
 
 
 class NotFoundError(GlassplateError):

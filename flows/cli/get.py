@@ -13,6 +13,7 @@ from glassplate.flows.options.common import (
     ArchiveArgument,
     DeviceOption,
     JsonOption,
+    LossyOption,
     NoProgress,
     WhereOption,
     output_of,
@@ -62,6 +63,7 @@ def get(
         bool,
         typer.Option("--original", help="The source file byte for byte (bit-exact tiers only)."),
     ] = False,
+    lossy: LossyOption = False,
     refine: RefineOption = "none",
     sampler: SamplerOption = None,
     steps: StepsOption = None,
@@ -83,8 +85,10 @@ def get(
 ) -> None:
     """Give one picture back: decoded and upright, or as the very file it was.
 
-    A bit-exact picture comes back as its source file if FILE has that format's suffix. With
-    --refine a model puts likely detail into it that was never there; the file's XMP says so.
+    A bit-exact picture comes back as its source file if FILE has that format's suffix. What another
+    format would lose of it (16-bit colours, frames, private tags) is refused, unless --lossy is
+    said. With --refine a model puts likely detail into it that was never there; the file's XMP says
+    so.
 
     Examples:
 
@@ -119,7 +123,7 @@ def get(
         data, _ = opened.original(key)
         output_file.write_bytes(data)
     else:
-        output_file = deliver(opened, key, output_file, rectangle)
+        output_file = deliver(opened, key, output_file, rectangle, lossy=lossy)
     _wrote(output_of(context), [output_file])
 
 
@@ -134,13 +138,15 @@ def extract(
         str | None,
         typer.Option("--format", help="Write all as png, tiff, jpg, ...", show_default=False),
     ] = None,
+    lossy: LossyOption = False,
     device: DeviceOption = "auto",
     as_json: JsonOption = False,
 ) -> None:
     """Write many pictures into a directory, under the names they had.
 
     Bit-exact pictures come back as the files they were, the others as PNG. No file is replaced,
-    and none is written outside of the directory.
+    and none is written outside of the directory. A picture that --format would lose something of is
+    refused and named, unless --lossy is said.
 
     Examples:
 
@@ -153,7 +159,7 @@ def extract(
 
     output = output_of(context)
     opened = open_archive(archive, device=parse_device(device))
-    result = extract_pictures(opened, where, directory, format)
+    result = extract_pictures(opened, where, directory, format, lossy=lossy)
     _wrote(output, result.written)
     for name, error in result.errors:
         known = error if isinstance(error, GlassplateError) else None

@@ -12,6 +12,7 @@ from glassplate.flows.options.common import (
     ArchiveArgument,
     DeviceOption,
     JsonOption,
+    LossyOption,
     WhereOption,
     output_of,
     parse_device,
@@ -79,6 +80,7 @@ def export(
     pictures: Annotated[
         bool, typer.Option("--pictures", help="Decoded pictures, too, as PNG.")
     ] = False,
+    lossy: LossyOption = False,
     device: DeviceOption = "auto",
     as_json: JsonOption = False,
 ) -> None:
@@ -98,7 +100,7 @@ def export(
     if form not in FORMS:
         raise ConfigError(f"{form!r} is not one of {', '.join(FORMS)}", "", "--as")
     opened = open_archive(archive, device=parse_device(device))
-    result = write(opened, directory, form, where, pictures=pictures)
+    result = write(opened, directory, form, where, pictures=pictures, lossy=lossy)
     for file in result.files:
         _wrote(context, file)
     for name, error in result.errors:
@@ -177,7 +179,7 @@ def interpolate(
     opened, codec = open_archive(archive, device=parse_device(device)), _vae(weights, device)
     ends = []
     for key in (first, second):
-        picture = opened.get(key).convert("RGB")
+        picture = opened.get(key, lossy=True).convert("RGB")
         picture.thumbnail((LARGEST_SIDE, LARGEST_SIDE))
         ends.append(np.asarray(picture))
     start, end = codec.latents_of(ends)

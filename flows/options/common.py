@@ -65,6 +65,13 @@ JsonOption = Annotated[
     bool,
     typer.Option("--json", help="JSON lines on stdout and nothing else there."),
 ]
+LossyOption = Annotated[
+    bool,
+    typer.Option(
+        "--lossy",
+        help="Also where the format has no place for all of it: 16-bit colours, alpha, frames.",
+    ),
+]
 WhereOption = Annotated[
     str | None,
     typer.Option(

@@ -40,6 +40,7 @@ def retrieve_images(
     out: str,
     where: str | None = None,
     format: str | None = None,  # noqa: A002 (as the command's option)
+    lossy: bool = False,
     refine: str = "none",
     sampler: str | None = None,
     steps: int | None = None,
@@ -65,6 +66,7 @@ def retrieve_images(
         out=out,
         where=where,
         format=format,
+        lossy=lossy,
         refine=refine,
         sampler=sampler,
         steps=steps,

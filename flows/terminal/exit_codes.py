@@ -44,6 +44,7 @@ _BY_ERROR_CODE = {
     "not-an-image": ExitCode.USAGE,
     "damaged-image": ExitCode.USAGE,
     "codec-limit": ExitCode.USAGE,
+    "would-lose": ExitCode.USAGE,
     "too-many-pixels": ExitCode.USAGE,
     "missing-extra": ExitCode.USAGE,
     "too-many-failures": ExitCode.GATE,

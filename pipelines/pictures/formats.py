@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import struct
 from pathlib import PurePosixPath
 
@@ -44,6 +45,7 @@ _BRANDS = {
     "HEIF": {b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1"},
     "CR3": {b"crx "},
 }
+_NETPBM_HEADER = 1 << 16
 _WEAK_MAGIC = {".jxl": (b"\xff\x0a", "JXL"), ".ico": (b"\x00\x00\x01\x00", "ICO")}
 _ANY_BYTES = {".tga": "TGA", ".pcx": "PCX", ".sgi": "SGI", ".rgb": "SGI", ".xbm": "XBM"}
 _RAW_SUFFIXES = {".arw", ".cr2", ".cr3", ".dng", ".nef", ".orf", ".raf", ".rw2"}
@@ -90,7 +92,8 @@ def deeper_than_8_bit(data: bytes, label: str) -> bool:
         start = data.find(b"av1C")
         return start >= 0 and bool(data[start + 6] & 0x40)
     if label == "PPM":
-        return b"255" not in data[:256].split()[:8]
+        header = re.sub(rb"#[^\r\n]*", b" ", data[:_NETPBM_HEADER]).split(None, 4)
+        return data[:2] not in (b"P1", b"P4") and header[3:4] != [b"255"]
     return False
 
 

@@ -24,9 +24,9 @@ from glassplate.pipelines.pictures.formats import (
     first_directory_is_missing,
     sniff,
 )
-from glassplate.pipelines.pictures.orientation import orientation_of, reset_exif, reset_xmp, upright
+from glassplate.pipelines.pictures.metadata import read_facts
+from glassplate.pipelines.pictures.orientation import upright
 from glassplate.pipelines.pictures.segment import Segment
-from glassplate.pipelines.pictures.segments import read_segments
 
 Image.MAX_IMAGE_PIXELS = None
 
@@ -58,15 +58,11 @@ _REASONS = {
     "RGBa": "alpha",
     "RGBX": "alpha",
 }
-_SAMPLE_FORMAT, _BITS_PER_SAMPLE, _SUB_IFDS, _ORIENTATION = 339, 258, 330, 274
+_SAMPLE_FORMAT, _BITS_PER_SAMPLE, _SUB_IFDS = 339, 258, 330
 _EXTRA_SAMPLES, _STRAIGHT_ALPHA = 338, 2
 _COLOUR_OF = {"LA": "L", "RGBA": "RGB"}
 _FLOAT_SAMPLES = 3
 _STRIP_PIXELS = 1 << 20
-_DESCRIPTIVE_TAGS = {270, 271, 272, 282, 283, 296, 305, 306, 315, 316} | {
-    *(33432, 33723, 34377),  # copyright, IPTC, Photoshop
-    *(34665, 34853),  # EXIF, GPS
-}
 
 
 @dataclass(frozen=True)
@@ -141,10 +137,9 @@ def _check_size(image: Image.Image, max_pixels: int, subject: str) -> None:
 
 def _read(image: Image.Image, data: bytes, label: str, max_pixels: int) -> Picture:
     tags: dict[int, Any] = dict(getattr(image, "tag_v2", {})) if label == "TIFF" else {}
-    exif, xmp = _exif(image, label), _bytes(image.info.get("xmp"))
-    orientation = int(tags.get(_ORIENTATION, 1)) if tags else orientation_of(exif, xmp)
-    icc_profile, mode = _bytes(image.info.get("icc_profile")), image.mode
-    reason = _keep_reason(image, data, label, tags)
+    facts, mode = read_facts(image, data, label), image.mode
+    orientation = facts.orientation
+    reason = _keep_reason(image, data, label, tags) or facts.keep_reason
     if label == "PNG":
         with Image.open(io.BytesIO(data)) as again:
             again.verify()  # decoding does not look at the checksums of pixel data
@@ -163,11 +158,11 @@ def _read(image: Image.Image, data: bytes, label: str, max_pixels: int) -> Pictu
         mode=mode,
         width=width,
         height=height,
-        orientation=orientation if 1 <= orientation <= 8 else 1,
-        icc_profile=icc_profile,
-        exif=reset_exif(exif) if exif else None,
-        xmp=reset_xmp(xmp) if xmp else None,
-        segments=() if reason else read_segments(data, label),
+        orientation=orientation,
+        icc_profile=facts.icc_profile,
+        exif=facts.exif,
+        xmp=facts.xmp,
+        segments=() if reason else facts.segments,
     )
 
 
@@ -202,22 +197,6 @@ def _pixels(image: Image.Image) -> Pixels:
         strip = image.crop((0, top, image.width, min(top + rows, image.height)))
         pixels[top : top + rows] = np.asarray(strip.convert(mode)).reshape(-1, *pixels.shape[1:])
     return pixels
-
-
-def _exif(image: Image.Image, label: str) -> bytes | None:
-    if label != "TIFF":
-        return _bytes(image.info.get("exif"))
-    exif = Image.Exif()
-    exif.load(image.getexif().tobytes())  # a copy: Pillow still needs the image's own
-    for tag in set(exif) - _DESCRIPTIVE_TAGS:
-        del exif[tag]
-    return exif.tobytes() if len(exif) else None
-
-
-def _bytes(value: object) -> bytes | None:
-    if isinstance(value, str):
-        return value.encode("utf-8", "surrogateescape")
-    return bytes(value) if isinstance(value, bytes | bytearray) and value else None
 
 
 def _numbers(value: Any) -> tuple[int, ...]:

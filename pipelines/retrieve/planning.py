@@ -36,6 +36,7 @@ class RetrieveConfig(JobConfig):
     out: Folder or bucket, a path or fsspec URL; empty, or of a retrieval with these options.
     where: SQL over the catalogue; None: everything that is stored.
     format: Suffix of all files ('png'); None: bit-exact pictures as their source files, others PNG.
+    lossy: Write also what the format does not hold whole; else that is a failed row.
     refine: None: plain pictures. Pictures whose codec has no refiner come out plain in any case.
     restore: Likewise; what is no still 8-bit grey or RGB picture comes out plain. Only one of both.
     retry_failed: Of a retrieval that goes on: try again what could not be given back.
@@ -44,6 +45,7 @@ class RetrieveConfig(JobConfig):
     out: str
     where: str | None = None
     format: str | None = Field(default=None, pattern=r"^\.?[A-Za-z0-9]+$")
+    lossy: bool = False
     refine: RefineOptions | None = None
     restore: RestoreOptions | None = None
     retry_failed: bool = False
@@ -57,6 +59,7 @@ class RetrieveConfig(JobConfig):
     def fingerprint(self, snapshot_of: str) -> str:
         """sha256 over what decides the files: archive, query, format, refinement, restoration."""
         options = self.model_dump(mode="json", include={"where", "format", "refine", "restore"})
+        options |= {"lossy": True} if self.lossy else {}
         return hashlib.sha256((snapshot_of + json.dumps(options)).encode()).hexdigest()
 
 

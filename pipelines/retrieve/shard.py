@@ -96,13 +96,13 @@ def _write_picture(
 ) -> dict[str, Any]:
     """Returns what its row says of it."""
     if config.restore and item.restore:
-        save(archive.restore(item.image_id, config.restore).image, path)
+        save(archive.restore(item.image_id, config.restore).image, path, lossy=config.lossy)
         return {"status": "restored"}
     if not (config.refine and item.refine):
-        deliver(archive, item.image_id, path)
+        deliver(archive, item.image_id, path, lossy=config.lossy)
         return {"status": "plain"}
     picture = archive.refine(item.image_id, config.refine)
-    save(picture.image, path)
+    save(picture.image, path, lossy=config.lossy)
     detail = picture.facts["mean_detail"]
     return {"status": "refined", "seed": config.refine.seed, "mean_detail": detail}
 

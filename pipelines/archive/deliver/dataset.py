@@ -92,6 +92,7 @@ def export(
     where: str | None = None,
     *,
     pictures: bool = False,
+    lossy: bool = False,
     shard_bytes: int = SHARD_BYTES,
 ) -> Exported:
     """Write what a condition chooses into a new directory.
@@ -100,6 +101,7 @@ def export(
         form: "webdataset" or "parquet".
         where: SQL over the catalogue; None: everything that is stored.
         pictures: Decoded pictures, too, as PNG; one that cannot be given back is left out.
+        lossy: Pictures also of what a PNG does not hold whole.
         shard_bytes: A file is closed at about this size.
 
     Raises ConfigError for a directory that holds files, or if nothing is chosen.
@@ -107,7 +109,7 @@ def export(
     if directory.exists() and any(directory.iterdir()):
         raise ConfigError("the directory is not empty", "Name a new one.", str(directory))
     result = Exported([], [])
-    chosen = _samples(archive, where, result.errors if pictures else None)
+    chosen = _samples(archive, where, result.errors if pictures else None, lossy=lossy)
     shards = _shards(chosen, shard_bytes)
     for number, samples in enumerate(shards):
         directory.mkdir(parents=True, exist_ok=True)
@@ -121,7 +123,11 @@ def export(
 
 
 def _samples(
-    archive: Archive, where: str | None, errors: list[tuple[str, GlassplateError]] | None
+    archive: Archive,
+    where: str | None,
+    errors: list[tuple[str, GlassplateError]] | None,
+    *,
+    lossy: bool,
 ) -> Iterator[Sample]:
     """errors: where those of pictures go; None: no pictures."""
 
@@ -129,7 +135,7 @@ def _samples(
         if errors is None:
             return None
         try:
-            return _png(archive, about["image_id"])
+            return _png(archive, about["image_id"], lossy=lossy)
         except GlassplateError as error:
             errors.append((about["name"], type(error)(error.cause, _WITHOUT, "")))
             return None
@@ -148,9 +154,10 @@ def _samples(
         yield Sample(about, None, png(about))
 
 
-def _png(archive: Archive, image_id: str) -> bytes:
+def _png(archive: Archive, image_id: str, *, lossy: bool) -> bytes:
     with tempfile.TemporaryDirectory() as folder:
-        return save(archive.get(image_id), Path(folder) / "picture.png").read_bytes()
+        picture = archive.get(image_id, lossy=lossy)
+        return save(picture, Path(folder) / "picture.png", lossy=lossy).read_bytes()
 
 
 def _shards(samples: Iterator[Sample], shard_bytes: int) -> Iterator[list[Sample]]:

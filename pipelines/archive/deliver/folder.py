@@ -32,6 +32,8 @@ def extract(
     where: str | None,
     directory: str | Path,
     format: str | None = None,  # noqa: A002 (the name that users expect)
+    *,
+    lossy: bool = False,
 ) -> Extracted:
     """Write the newest version of every source that meets a condition below a directory.
 
@@ -40,6 +42,7 @@ def extract(
         directory: Made if need be. No file is written outside of it, none is replaced.
         format: Suffix of all files ('png'); None: bit-exact pictures as their source files,
             others as PNG.
+        lossy: Write also what the format does not hold whole.
 
     One picture that cannot be given back does not stop the others. Raises ConfigError.
     """
@@ -49,7 +52,8 @@ def extract(
         name, image_id = row["name"], row["image_id"]
         try:
             suffix = f".{format.lstrip('.')}" if format else _suffix(archive, image_id, name)
-            result.written.append(deliver(archive, image_id, free_path(root, name, suffix)))
+            path = free_path(root, name, suffix)
+            result.written.append(deliver(archive, image_id, path, lossy=lossy))
         except (GlassplateError, OSError) as error:
             result.errors.append((name, error))
     return result

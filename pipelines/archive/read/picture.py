@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING
@@ -15,9 +15,12 @@ from glassplate.codecs import Codec, Pixels, Region
 from glassplate.codecs.container.bitstream import Header
 from glassplate.codecs.errors import ConfigError, UnsupportedImageError
 from glassplate.pipelines.archive.format.schema import BitstreamRow
+from glassplate.pipelines.errors import LossError
 from glassplate.pipelines.pictures.formats import sniff
-from glassplate.pipelines.pictures.orientation import orientation_of, upright
-from glassplate.pipelines.pictures.segments import dots_per_inch, read_segments, texts
+from glassplate.pipelines.pictures.metadata import Facts, read_facts
+from glassplate.pipelines.pictures.orientation import resolution_of, upright
+from glassplate.pipelines.pictures.segments import dots_per_inch, texts
+from glassplate.pipelines.pictures.shown import losses_when_shown
 
 if TYPE_CHECKING:
     from glassplate.pipelines.archive.read.locate import Stored
@@ -26,6 +29,7 @@ if TYPE_CHECKING:
 _PILLOW = threading.Lock()
 
 
+_BLOCKS = ("icc_profile", "exif", "xmp")
 _OPAQUE = {("L", "LA"), ("RGB", "RGBA")}
 """Stored mode and the source's: alpha that is 255 everywhere is not stored."""
 
@@ -46,14 +50,23 @@ def as_image(pixels: Pixels, row: BitstreamRow, stored: Stored) -> Image.Image:
     return with_metadata(image, row)
 
 
-def from_file(data: bytes, row: BitstreamRow, region: Region | None, label: str) -> Image.Image:
+def from_file(
+    data: bytes, row: BitstreamRow, region: Region | None, label: str, *, lossy: bool = False
+) -> Image.Image:
     """Show an original file as a picture: first frame, upright. Its pixels are not limited.
 
-    Raises UnsupportedImageError if Pillow does not read the format, ConfigError.
+    lossy: Show it also where the file holds more than a Pillow image does.
+
+    Raises LossError, UnsupportedImageError if Pillow does not read the format, ConfigError.
     """
+    kind = sniff(data, label) or ""
     with _no_pixel_limit():
         try:
             opened = Image.open(io.BytesIO(data))
+            facts = read_facts(opened, data, kind)
+            losses = list(losses_when_shown(opened, data, kind, facts))
+            if losses and not lossy:
+                raise would_lose([loss.what for loss in losses], label)
             opened.load()
         except (OSError, SyntaxError, ValueError) as error:
             raise UnsupportedImageError(
@@ -63,35 +76,42 @@ def from_file(data: bytes, row: BitstreamRow, region: Region | None, label: str)
             ) from error
     image: Image.Image = opened
     if opened.format != "TIFF":  # Pillow turns TIFF files as it loads them
-        image = upright(opened, orientation_of(_block(opened, "exif"), _block(opened, "xmp")))
+        image = upright(opened, facts.orientation)
+    if image.mode in ("P", "PA") and image.palette and image.palette.mode == "RGBA":
+        image = image.convert("RGBA")
     check_region(region, image.size, label)
     if region:
         right, bottom = region.x + region.width, region.y + region.height
         image = image.crop((region.x, region.y, min(right, image.width), min(bottom, image.height)))
-    segments = read_segments(data, sniff(data, label) or "")
-    return with_metadata(image, replace(row, segments=segments))
+    stored = {name: value for name in _BLOCKS if (value := getattr(row, name))}
+    return with_metadata(image, replace(facts, **stored))
 
 
-def with_metadata(image: Image.Image, source: BitstreamRow | Picture) -> Image.Image:
+def would_lose(what: Sequence[str], label: str) -> LossError:
+    """The typed error for a picture that cannot be given whole in the form that is asked for."""
+    return LossError(
+        f"would lose {'; '.join(what)}",
+        "Give an output name with the source's own suffix, and no region, for the file itself; "
+        "or say --lossy (in Python lossy=True).",
+        label,
+    )
+
+
+def with_metadata(image: Image.Image, source: BitstreamRow | Facts | Picture) -> Image.Image:
     """The source's blocks say orientation 1, unlike those in an original file."""
-    segments = source.segments or []
+    segments = list(source.segments or ())
     metadata = {
         "icc_profile": source.icc_profile,
         "exif": source.exif,
         "xmp": source.xmp,
         "segments": segments,
-        "dpi": dots_per_inch(segments),
+        "dpi": dots_per_inch(segments) or resolution_of(source.exif),
         "comment": "\n".join(text for keyword, text in texts(segments) if keyword == "Comment"),
     }
     for name in ("icc_profile", "exif", "xmp"):
         image.info.pop(name, None)
     image.info.update({name: value for name, value in metadata.items() if value})
     return image
-
-
-def _block(image: Image.Image, name: str) -> bytes | None:
-    value = image.info.get(name)
-    return value.encode("utf-8", "surrogateescape") if isinstance(value, str) else value
 
 
 def check_region(region: Region | None, size: tuple[int, int], label: str) -> None:

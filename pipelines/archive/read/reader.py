@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 from glassplate.codecs import Codec, FileCodec, Region, codec_from_spec
 from glassplate.codecs.base import Device
 from glassplate.codecs.container.bitstream import unpack
-from glassplate.codecs.errors import BitstreamError, ConfigError
+from glassplate.codecs.errors import BitstreamError, ConfigError, UnsupportedImageError
 from glassplate.pipelines.archive.format.identity import check_archive
 from glassplate.pipelines.archive.format.manifest import Snapshot
 from glassplate.pipelines.archive.format.models import fetch_weights, read_spec
@@ -30,7 +30,7 @@ from glassplate.pipelines.archive.format.snapshots import (
     read_snapshot,
 )
 from glassplate.pipelines.archive.read.locate import Locator, Stored
-from glassplate.pipelines.errors import ArchiveError, NotFoundError
+from glassplate.pipelines.errors import ArchiveError, LossError, NotFoundError
 from glassplate.pipelines.storage.store import Store
 
 if TYPE_CHECKING:
@@ -112,14 +112,18 @@ class Archive:
         region: Region | None = None,
         refine: RefineOptions | None = None,
         restore: RestoreOptions | None = None,
+        *,
+        lossy: bool = False,
     ) -> Image.Image:
         """Decode a picture, or a region of it in pixels of the upright picture.
 
-        Returns an upright PIL image (the first frame, for animations), L, RGB, or with alpha LA,
-        RGBA; bit-exact pictures keep their own mode. Where the source had them, info has
-        icc_profile, exif and xmp (bytes), comment (str), dpi, and segments (see `Segment`).
-        Raises NotFoundError, BitstreamError, ShardDamagedError, and ConfigError for a region
-        outside of the picture. With `refine` or `restore`: see there; with both, ConfigError.
+        Returns an upright PIL image, L, RGB, or with alpha LA, RGBA; bit-exact pictures keep their
+        own mode. Where the source had them, info has icc_profile, exif and xmp (bytes), comment
+        (str), dpi, and segments (see `Segment`). With `lossy` also what a PIL image does not hold
+        whole is shown: the first frame of an animation, 16-bit colours as 8-bit ones.
+        Raises LossError for that without `lossy`, NotFoundError, BitstreamError, ShardDamagedError,
+        and ConfigError for a region outside of the picture. With `refine` or `restore`: see there;
+        with both, ConfigError.
         """
         if refine and restore:
             raise ConfigError("a picture is either refined or restored", "Leave out one.", key)
@@ -135,7 +139,7 @@ class Archive:
         try:
             if isinstance(codec, FileCodec):
                 data = codec.decode_file(row.bitstream)
-                return from_file(data, row, region, stored.label)
+                return from_file(data, row, region, stored.label, lossy=lossy)
             header = unpack(row.bitstream).header
             return from_pixels(codec, row, header, region, stored)
         except BitstreamError as error:
@@ -187,7 +191,15 @@ class Archive:
         from glassplate.pipelines.archive.labels.restored import restored
 
         restorer = Restorer(options, self._device)
-        return restored(self.get(key, region), restorer, key, progress)
+        try:
+            picture = self.get(key, region)
+        except LossError as error:
+            raise UnsupportedImageError(
+                f"cannot be restored, which {error.cause}",
+                "8-bit grey and RGB pictures can, with alpha, too.",
+                error.subject,
+            ) from error
+        return restored(picture, restorer, key, progress)
 
     def original(self, key: str) -> tuple[bytes, str]:
         """The source file of a bit-exact picture, byte for byte, and its suffix ('.jpg', or '').

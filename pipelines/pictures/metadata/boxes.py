@@ -1,0 +1,35 @@
+"""Boxes of ISO base media files, of which JPEG 2000 and AVIF are made."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from glassplate.pipelines.pictures.metadata.facts import number
+
+
+class Box(NamedTuple):
+    """A box; `data` without its header."""
+
+    kind: bytes
+    data: bytes
+
+    @property
+    def name(self) -> str:
+        """The kind for a reader."""
+        return self.kind.decode("latin-1").strip()
+
+
+def boxes(data: bytes, start: int = 0) -> Iterator[Box]:
+    """The boxes that lie one behind the other; any bytes can be read."""
+    position = start
+    while position + 8 <= len(data):
+        size, kind, header = number(data, position, 4), data[position + 4 : position + 8], 8
+        if size == 1:
+            size, header = number(data, position + 8, 8), 16
+        elif size == 0:
+            size = len(data) - position
+        if size < header:
+            return
+        yield Box(kind, data[position + header : position + size])
+        position += size
