@@ -2,17 +2,12 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 from dataclasses import dataclass
 from pathlib import Path
 
-import torch
-from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
-
-from glassplate.codecs.errors import WeightsError
 from glassplate.codecs.gan.model import Generator, ModelConfig
+from glassplate.codecs.weight_file import WeightFile, loader, save_weights
 
 
 @dataclass(frozen=True)
@@ -29,24 +24,15 @@ def find(weights: Path) -> Path | None:
     return next((file for file in files if file.name.startswith("gan-")), None)
 
 
-def load(path: Path) -> Weights:
+@loader
+def load(file: WeightFile) -> Weights:
     """Read a weight file. Raises WeightsError for anything but a sound one."""
-    try:
-        sha256 = hashlib.sha256(path.read_bytes()).hexdigest()
-        with safe_open(path, "pt") as file:
-            described = json.loads((file.metadata() or {}).get("gan", "null"))
-            tensors = {name: file.get_tensor(name).float() for name in file.keys()}  # noqa: SIM118
-        generator = Generator(ModelConfig(**described))
-        generator.load_state_dict(tensors)
-    except (OSError, SafetensorError, RuntimeError, TypeError, ValueError) as error:
-        raise WeightsError(f"not sound ({error})", "Train others.", str(path)) from error
-    if not all(torch.isfinite(value).all() for value in tensors.values()):
-        raise WeightsError("not finite", "Use sound weights.", str(path))
-    return Weights(sha256, generator.eval())
+    generator = Generator(ModelConfig(**json.loads(file.metadata.get("gan", "null"))))
+    generator.load_state_dict(file.floats())
+    return Weights(file.sha256, generator.eval())
 
 
 def save(path: Path, generator: Generator) -> str:
     """Write a weight file, tensors in float16; returns its sha256."""
-    tensors = {name: value.half().contiguous() for name, value in generator.state_dict().items()}
-    save_file(tensors, path, {"gan": json.dumps(generator.config.to_dict(), sort_keys=True)})
-    return hashlib.sha256(path.read_bytes()).hexdigest()
+    described = json.dumps(generator.config.to_dict(), sort_keys=True)
+    return save_weights(path, generator.state_dict(), {"gan": described}, half_from=1)

@@ -6,19 +6,15 @@ The metadata hold the model's shape. Nothing in a weight file is ever executed.
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import cache
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import torch
-from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
 from torch import Tensor
 
 from glassplate.codecs.errors import WeightsError
@@ -32,11 +28,9 @@ from glassplate.codecs.hyperprior.network.scale_net import (
 from glassplate.codecs.hyperprior.parsing.entropy import EntropyCoder
 from glassplate.codecs.hyperprior.parsing.integer_net import IntegerScaleNet
 from glassplate.codecs.hyperprior.parsing.tables import FrequencyTable, split
+from glassplate.codecs.weight_file import WeightFile, find_size, loader, save_weights
 
 FORMAT = "1"
-HALF_FROM = 4096
-"""Tensors with at least as many values are stored as float16."""
-SHIPPED = Path(__file__).parent.parent / "weights"
 INTEGERS = "scales."
 
 
@@ -51,35 +45,15 @@ class Weights:
 
 def find(weights: Path | None, size: str) -> Path:
     """The weight file: the shipped one, a file, or the one in a folder. Raises WeightsError."""
-    folder = SHIPPED if weights is None else weights
-    path = folder / f"hyperprior-{size}.safetensors" if folder.is_dir() else folder
-    if not path.is_file():
-        raise WeightsError(
-            f"no weights of size {size!r}",
-            "Choose a size that is shipped, or name a weight file or its folder.",
-            str(path),
-        )
-    return path
+    return find_size("hyperprior", weights, size)
 
 
-def load(path: Path) -> Weights:
+@loader
+def load(file: WeightFile) -> Weights:
     """Read a weight file. Raises WeightsError for anything but a sound one."""
-    sha256 = hashlib.sha256(path.read_bytes()).hexdigest()
-    return _load(path, sha256)
-
-
-@cache
-def _load(path: Path, sha256: str) -> Weights:
-    """Once per content: sha256 is part of the key."""
-    try:
-        with safe_open(path, "pt") as file:
-            metadata = file.metadata() or {}
-            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-        if metadata.get("format") != FORMAT:
-            raise WeightsError("not a weight file of this codec", "Train or fetch one.", str(path))
-        return _build(ModelConfig(**json.loads(metadata["model"])), tensors, sha256)
-    except (SafetensorError, RuntimeError, TypeError, KeyError, ValueError) as error:
-        raise WeightsError(f"not sound ({error})", "Train or fetch others.", str(path)) from error
+    if file.metadata.get("format") != FORMAT:
+        raise WeightsError("not a weight file of this codec", "Train or fetch one.", str(file.path))
+    return _build(ModelConfig(**json.loads(file.metadata["model"])), file.tensors, file.sha256)
 
 
 def save(path: Path, model: Hyperprior, y_tables: Tables, z_tables: list[Tables]) -> str:
@@ -89,19 +63,14 @@ def save(path: Path, model: Hyperprior, y_tables: Tables, z_tables: list[Tables]
         y_tables: One table for each scale index.
         z_tables: For each rate node, one table for each channel of z.
     """
-    tensors = {
-        name: value.half() if value.numel() >= HALF_FROM else value
-        for name, value in model.state_dict().items()
-        if not name.startswith(INTEGERS)
-    }
+    tensors = {k: v for k, v in model.state_dict().items() if not k.startswith(INTEGERS)}
     tensors |= {INTEGERS + k: torch.from_numpy(v) for k, v in integer_arrays(model.scales).items()}
     flat_z = [table for node in z_tables for table in node]
     for name, tables in (("y", y_tables), ("z", flat_z)):
         tensors[f"tables.{name}"] = torch.from_numpy(np.concatenate(tables))
         tensors[f"tables.{name}.sizes"] = torch.tensor([len(t) for t in tables], dtype=torch.int32)
     metadata = {"format": FORMAT, "model": json.dumps(model.config.to_dict(), sort_keys=True)}
-    save_file({k: v.contiguous() for k, v in tensors.items()}, path, metadata)
-    return hashlib.sha256(path.read_bytes()).hexdigest()
+    return save_weights(path, tensors, metadata)
 
 
 Tables = list[npt.NDArray[np.int32]]
@@ -123,15 +92,12 @@ def integer_arrays(scales: ScaleNet) -> dict[str, npt.NDArray[np.int32]]:
 
 
 def _build(config: ModelConfig, tensors: Mapping[str, Tensor], sha256: str) -> Weights:
-    """Raises WeightsError, RuntimeError (shapes), KeyError (missing tensors)."""
+    """Raises RuntimeError (shapes), KeyError (missing tensors)."""
     floats = {
         name: value.float()
         for name, value in tensors.items()
         if not name.startswith((INTEGERS, "tables."))
     }
-    for name, value in floats.items():
-        if not torch.isfinite(value).all():
-            raise WeightsError(f"{name} is not finite", "Use sound weights.")
     integers = {
         name.removeprefix(INTEGERS): value.numpy()
         for name, value in tensors.items()

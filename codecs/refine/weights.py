@@ -5,27 +5,19 @@ A refiner belongs to the very weights of the codec that it was trained on, and s
 
 from __future__ import annotations
 
-import hashlib
 import json
 from dataclasses import asdict, dataclass
-from functools import cache
 from pathlib import Path
 from typing import Any
-
-import torch
-from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
 
 from glassplate.codecs.base import CodecSpec
 from glassplate.codecs.errors import WeightsError
 from glassplate.codecs.refine.network import ModelConfig, ResidualModel
 from glassplate.codecs.refine.options import Kind
 from glassplate.codecs.refine.schedule import ShiftedCosine
+from glassplate.codecs.weight_file import WeightFile, loader, save_weights, shipped_or_given
 
 FORMAT = 1
-HALF_FROM = 4096
-"""Tensors with at least as many values are stored as float16."""
-SHIPPED = Path(__file__).parent.parent / "weights"
 
 
 @dataclass(frozen=True)
@@ -77,8 +69,7 @@ def how_to_train(kind: Kind) -> str:
 
 def find(weights: Path | None, kind: Kind, spec: CodecSpec) -> Path:
     """The weight file: the shipped one, a file, or the one in a folder. Raises WeightsError."""
-    folder = SHIPPED if weights is None else weights
-    path = folder / f"refiner-{kind}.safetensors" if folder.is_dir() else folder
+    path = shipped_or_given(weights, f"refiner-{kind}.safetensors")
     if not path.is_file():
         what = "none are shipped" if weights is None else f"there is no {path}"
         raise WeightsError(
@@ -89,38 +80,22 @@ def find(weights: Path | None, kind: Kind, spec: CodecSpec) -> Path:
     return path
 
 
-def load(path: Path) -> Weights:
+@loader
+def load(file: WeightFile) -> Weights:
     """Read a weight file. Raises WeightsError for anything but a sound one."""
-    return _load(path, hashlib.sha256(path.read_bytes()).hexdigest())
-
-
-@cache
-def _load(path: Path, sha256: str) -> Weights:
-    """Once per content: sha256 is part of the key."""
-    try:
-        with safe_open(path, "pt") as file:
-            described = json.loads((file.metadata() or {}).get("refiner", "{}"))
-            tensors = {name: file.get_tensor(name).float() for name in file.keys()}  # noqa: SIM118
-        if described.pop("format", None) != FORMAT:
-            raise WeightsError("not a weight file of a refiner", "Train one.", str(path))
-        model = ResidualModel(ModelConfig.from_dict(described.pop("model")), len(tensors["spread"]))
-        for name, value in tensors.items():
-            if not torch.isfinite(value).all():
-                raise WeightsError(f"{name} is not finite", "Use sound weights.", str(path))
-        model.load_state_dict(tensors)
-        schedule = ShiftedCosine(**described.pop("schedule"))
-        return Weights(sha256, model.eval(), About(**described, schedule=schedule))
-    except (SafetensorError, RuntimeError, TypeError, KeyError, ValueError) as error:
-        raise WeightsError(f"not sound ({error})", "Train others.", str(path)) from error
+    described = json.loads(file.metadata.get("refiner", "{}"))
+    if described.pop("format", None) != FORMAT:
+        raise WeightsError("not a weight file of a refiner", "Train one.", str(file.path))
+    tensors = file.floats()
+    model = ResidualModel(ModelConfig.from_dict(described.pop("model")), len(tensors["spread"]))
+    model.load_state_dict(tensors)
+    schedule = ShiftedCosine(**described.pop("schedule"))
+    return Weights(file.sha256, model.eval(), About(**described, schedule=schedule))
 
 
 def save(path: Path, model: ResidualModel, about: About) -> str:
     """Write a weight file; returns its sha256."""
-    tensors = {
-        name: (value.half() if value.numel() >= HALF_FROM else value).contiguous()
-        for name, value in model.state_dict().items()
-    }
     described: dict[str, Any] = {"format": FORMAT, "model": model.net.config.to_dict()}
     described |= asdict(about)
-    save_file(tensors, path, {"refiner": json.dumps(described, sort_keys=True)})
-    return hashlib.sha256(path.read_bytes()).hexdigest()
+    metadata = {"refiner": json.dumps(described, sort_keys=True)}
+    return save_weights(path, model.state_dict(), metadata)

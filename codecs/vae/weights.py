@@ -6,28 +6,24 @@ The metadata hold the kind of model and its config; nothing in a weight file is 
 
 from __future__ import annotations
 
-import hashlib
 import json
 from dataclasses import dataclass
-from functools import cache
 from pathlib import Path
-from typing import Any
-
-import torch
-from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
-from torch import Tensor
 
 from glassplate.codecs.errors import WeightsError
 from glassplate.codecs.layers.autoencoder import Autoencoder
 from glassplate.codecs.vae.foreign.bundle import FOREIGN, build_foreign, bundle, metadata
 from glassplate.codecs.vae.model import Decoder, Encoder, ModelConfig, Vae
 from glassplate.codecs.vae.own import OwnAutoencoder
+from glassplate.codecs.weight_file import (
+    WeightFile,
+    find_size,
+    loader,
+    save_weights,
+    shipped_or_given,
+)
 
 OWN = "vae"
-HALF_FROM = 4096
-"""Tensors with at least as many values are stored as float16."""
-SHIPPED = Path(__file__).parent.parent / "weights"
 
 
 @dataclass(frozen=True)
@@ -48,38 +44,24 @@ def find(weights: Path | None, size: str) -> Path:
 
     Raises WeightsError.
     """
-    folder = SHIPPED if weights is None else weights
-    if folder.is_file():
-        return folder
-    path = folder / f"vae-{size}.safetensors"
-    if path.is_file():
-        return path
-    if weights is not None:
+    if weights is not None and not shipped_or_given(weights, f"vae-{size}.safetensors").is_file():
         return bundle(weights)
-    raise WeightsError(
-        f"no weights of size {size!r} at {path}",
-        "Choose a size that is shipped, or name a weight file or its folder.",
-        "codec vae",
-    )
+    return find_size("vae", weights, size)
 
 
-def load(path: Path) -> Weights:
+@loader
+def load(file: WeightFile) -> Weights:
     """Read a weight file. Raises WeightsError for anything but a sound one."""
-    return _load(path, hashlib.sha256(path.read_bytes()).hexdigest())
-
-
-@cache
-def _load(path: Path, sha256: str) -> Weights:
-    """Once per content: sha256 is part of the key."""
-    try:
-        kind, config, tensors = _read(path)
-        if kind == OWN:
-            return Weights(sha256, OwnAutoencoder(_vae(config, tensors)))
-        if kind in FOREIGN:
-            return Weights(sha256, build_foreign(kind, config, tensors, path))
-    except (SafetensorError, RuntimeError, TypeError, KeyError, ValueError) as error:
-        raise WeightsError(f"not sound ({error})", "Train or fetch others.", str(path)) from error
-    raise WeightsError("not a weight file of this codec", "Train or fetch one.", str(path))
+    described = json.loads(file.metadata.get("vae", "{}"))
+    kind, config = described.get("kind", ""), described.get("config", {})
+    if kind == OWN:
+        model = Vae(ModelConfig(**config))
+        model.load_state_dict(file.floats())
+        return Weights(file.sha256, OwnAutoencoder(model))
+    if kind in FOREIGN:
+        foreign = build_foreign(kind, config, dict(file.tensors), file.path)
+        return Weights(file.sha256, foreign)
+    raise WeightsError("not a weight file of this codec", "Train or fetch one.", str(file.path))
 
 
 def load_vae(path: Path) -> Vae:
@@ -102,26 +84,4 @@ def load_decoder(weights: Path | None = None, size: str = "f8c4") -> Decoder:
 
 def save(path: Path, model: Vae) -> str:
     """Write a weight file; returns its sha256."""
-    tensors = {
-        name: (value.half() if value.numel() >= HALF_FROM else value).contiguous()
-        for name, value in model.state_dict().items()
-    }
-    save_file(tensors, path, metadata(OWN, model.config.to_dict()))
-    return hashlib.sha256(path.read_bytes()).hexdigest()
-
-
-def _read(path: Path) -> tuple[str, dict[str, Any], dict[str, Tensor]]:
-    """Raises SafetensorError, ValueError, WeightsError (values that are not finite)."""
-    with safe_open(path, "pt") as file:
-        described = json.loads((file.metadata() or {}).get("vae", "{}"))
-        tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-    for name, value in tensors.items():
-        if not torch.isfinite(value).all():
-            raise WeightsError(f"{name} is not finite", "Use sound weights.", str(path))
-    return described.get("kind", ""), described.get("config", {}), tensors
-
-
-def _vae(config: dict[str, Any], tensors: dict[str, Tensor]) -> Vae:
-    model = Vae(ModelConfig(**config))
-    model.load_state_dict({name: value.float() for name, value in tensors.items()})
-    return model
+    return save_weights(path, model.state_dict(), metadata(OWN, model.config.to_dict()))

@@ -15,7 +15,7 @@ from glassplate.codecs.hyperprior.network.model import SIZES, Hyperprior
 from glassplate.codecs.hyperprior.training.calibrate import calibrate
 from glassplate.codecs.hyperprior.training.objective import Mix
 from glassplate.codecs.hyperprior.training.task import HyperpriorTask
-from glassplate.codecs.hyperprior.weights import HALF_FROM, INTEGERS, find, load, save
+from glassplate.codecs.hyperprior.weights import INTEGERS, find, load, save
 from glassplate.codecs.measures.similarity import SMALLEST
 from glassplate.codecs.training.callbacks import SILENT, Callbacks
 from glassplate.codecs.training.card import model_card
@@ -23,6 +23,7 @@ from glassplate.codecs.training.config import BATCH, TrainConfig
 from glassplate.codecs.training.data import CropStore, open_crops
 from glassplate.codecs.training.loop import train
 from glassplate.codecs.training.start import check_size
+from glassplate.codecs.weight_file import HALF_FROM
 
 CALIBRATION_CROPS = 330
 CROP_FOR_THE_EYE = 256

@@ -18,12 +18,13 @@ from glassplate.codecs.refine.schedule import ShiftedCosine
 from glassplate.codecs.refine.training.gan import Gan, GanTask
 from glassplate.codecs.refine.training.perceptual import PerceptualTask
 from glassplate.codecs.refine.training.task import DenoisingTask
-from glassplate.codecs.refine.weights import SHIPPED, About, load, save
+from glassplate.codecs.refine.weights import About, load, save
 from glassplate.codecs.training.callbacks import SILENT, Callbacks
 from glassplate.codecs.training.card import run_facts
 from glassplate.codecs.training.config import TrainConfig
 from glassplate.codecs.training.loop import train
 from glassplate.codecs.training.start import check_size
+from glassplate.codecs.weight_file import SHIPPED
 
 _CARD = """# {name}
 

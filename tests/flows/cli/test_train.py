@@ -19,9 +19,9 @@ from thin_model import THIN
 
 from glassplate.codecs import Pixels
 from glassplate.codecs.hyperprior.network.model import SIZES
-from glassplate.codecs.hyperprior.weights import SHIPPED
 from glassplate.codecs.measures.pixels import psnr
 from glassplate.codecs.training.trainers import TRAINERS
+from glassplate.codecs.weight_file import SHIPPED
 from glassplate.flows.terminal.exit_codes import ExitCode
 from glassplate.pipelines import open_archive
 
