@@ -9,6 +9,8 @@ from pathlib import Path
 
 import odd_inputs
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from metadata_files import (
     EXIF,
     GEO,
@@ -46,8 +48,12 @@ from PIL import Image
 
 from glassplate.pipelines.archive.deliver.file import save
 from glassplate.pipelines.archive.read.picture import with_metadata
+from glassplate.pipelines.pictures.formats import sniff
 from glassplate.pipelines.pictures.ingest import Picture, ingest
-from glassplate.pipelines.pictures.orientation import without_orientation
+from glassplate.pipelines.pictures.metadata import read_facts
+from glassplate.pipelines.pictures.metadata.colour import colour_beside_icc
+from glassplate.pipelines.pictures.orientation import resolution_of, without_orientation
+from glassplate.pipelines.pictures.segments import dots_per_inch, photoshop, texts
 
 SUFFIX = {"JPEG": ".jpg", "TIFF": ".tif", "WEBP": ".webp", "AVIF": ".avif", "JPEG2000": ".jp2"}
 """In which format it has to come back; in PNG where the format itself has no writer for it."""
@@ -398,3 +404,22 @@ def test_a_palettes_background_is_a_colour_afterwards() -> None:
     picture = read(data[:place] + chunk(b"bKGD", b"\2") + data[place:])
     wanted = b"".join(b"\0" + bytes([value]) for value in palette[6:9])
     assert [s["data"] for s in picture.segments if s["kind"] == "bKGD"] == [wanted]
+
+
+FILES = [cell for cell in [*TABLE.values(), *FURTHER.values()] if cell]
+ANY = Image.new("L", (1, 1))
+
+
+@given(st.data())
+def test_facts_of_any_bytes_can_be_read(data: st.DataObject) -> None:
+    file = data.draw(st.sampled_from(FILES)).make()
+    label = sniff(file, "a") or ""
+    place = data.draw(st.integers(0, min(len(file), 600)))
+    noise = data.draw(st.binary(max_size=60))
+    for damaged in (file[:place] + noise, file[:place] + noise + file[place + len(noise) :]):
+        facts = read_facts(ANY, damaged, label)
+        list(texts(facts.segments))
+        photoshop(facts.segments)
+        dots_per_inch(facts.segments)
+        resolution_of(facts.exif)
+        colour_beside_icc(facts.segments)
