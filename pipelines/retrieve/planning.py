@@ -10,17 +10,27 @@ import hashlib
 import json
 from collections.abc import Iterator, Sequence
 from pathlib import PurePosixPath
-from typing import Self
+from typing import Annotated, Self
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    ValidationError,
+    model_validator,
+)
 
 from glassplate.codecs.errors import ConfigError
 from glassplate.codecs.refine.options import RefineOptions
 from glassplate.codecs.restore.options import RestoreOptions
 from glassplate.pipelines.archive.deliver.file import check_labelled, writable_format
-from glassplate.pipelines.archive.deliver.folder import chosen, safe_name, suffix_of
+from glassplate.pipelines.archive.deliver.folder import chosen
+from glassplate.pipelines.archive.deliver.names import Names, is_below, is_safe, suffix_of
+from glassplate.pipelines.archive.format.places import Sha256
 from glassplate.pipelines.archive.read.reader import Archive, open_archive
-from glassplate.pipelines.errors import NotFoundError
+from glassplate.pipelines.errors import NotFoundError, ShardDamagedError
+from glassplate.pipelines.faults import first_fault
 from glassplate.pipelines.jobs.config import JobConfig
 from glassplate.pipelines.storage.store import Store
 
@@ -66,7 +76,7 @@ class RetrieveConfig(JobConfig):
 class _Row(BaseModel):
     """What is asked of the catalogue."""
 
-    image_id: str
+    image_id: Sha256
     name: str
     bit_exact: bool | None
     codec_fingerprint: str | None
@@ -75,14 +85,21 @@ class _Row(BaseModel):
     reason: str | None
 
 
+def _may_be_written(file: str) -> str:
+    """Raises ValueError for a file that no plan of ours names."""
+    if not is_safe(file) or is_below(file, FOLDER):
+        raise ValueError("leads to a place that is not for pictures")
+    return file
+
+
 class Item(BaseModel):
     """One picture and the file, below the output folder, that it becomes."""
 
     model_config = ConfigDict(frozen=True)
 
-    image_id: str
+    image_id: Sha256
     name: str
-    file: str
+    file: Annotated[str, AfterValidator(_may_be_written)]
     refine: bool
     restore: bool
     source_bytes: int
@@ -93,7 +110,7 @@ class RetrieveShard(BaseModel):
 
     model_config = ConfigDict(frozen=True)
 
-    key: str
+    key: Sha256
     items: tuple[Item, ...]
 
 
@@ -106,17 +123,30 @@ class RetrievePlan(BaseModel):
     snapshot: int
     shards: tuple[RetrieveShard, ...]
 
+    @model_validator(mode="after")
+    def _every_file_is_one_picture(self) -> Self:
+        files = [item.file for shard in self.shards for item in shard.items]
+        if len(set(files)) < len(files):
+            raise ValueError("two pictures would become one file")
+        return self
+
     @property
     def pictures(self) -> int:
         return sum(len(shard.items) for shard in self.shards)
 
     @classmethod
     def read(cls, store: Store) -> Self | None:
-        """The plan in an output folder, None if there is none."""
+        """The plan in an output folder, None if there is none.
+
+        Raises ConfigError for a file that is no plan, or one that would write elsewhere.
+        """
         try:
             return cls.model_validate_json(store.read(PLAN))
         except FileNotFoundError:
             return None
+        except ValidationError as error:
+            cause = f"is no plan of a retrieval: {first_fault(error)}"
+            raise ConfigError(cause, "Choose an empty folder.", f"{store.url}/{PLAN}") from error
 
 
 def plan_retrieve(config: RetrieveConfig) -> RetrievePlan:
@@ -154,7 +184,7 @@ def plan_retrieve(config: RetrieveConfig) -> RetrievePlan:
 def _items(archive: Archive, config: RetrieveConfig) -> list[Item]:
     rows = _selected(archive, config)
     refined = _refinable(archive, rows, config.refine) if config.refine else set()
-    taken: set[str] = set()
+    names = Names(reserved=FOLDER)
     items = []
     for row in rows:
         restore = config.restore is not None and _is_restorable(row)
@@ -167,7 +197,7 @@ def _items(archive: Archive, config: RetrieveConfig) -> list[Item]:
             Item(
                 image_id=row.image_id,
                 name=row.name,
-                file=_free(safe_name(row.name), suffix, taken),
+                file=names.take(row.name, suffix),
                 refine=row.codec_fingerprint in refined,
                 restore=restore,
                 source_bytes=row.source_bytes or 0,
@@ -178,7 +208,12 @@ def _items(archive: Archive, config: RetrieveConfig) -> list[Item]:
 
 def _selected(archive: Archive, config: RetrieveConfig) -> list[_Row]:
     """What is stored for each source; for a duplicate that of the first. Raises NotFoundError."""
-    rows = [_Row(**row) for row in chosen(archive, config.where, list(_Row.model_fields))]
+    found = chosen(archive, config.where, list(_Row.model_fields))
+    try:
+        rows = [_Row(**row) for row in found]
+    except ValidationError as error:
+        cause = f"has a row that no run writes: {first_fault(error)}"
+        raise ShardDamagedError(cause, "Run `glassplate verify`.", "the catalogue") from error
     if not rows:
         raise NotFoundError("no stored picture is selected", "See `glassplate query`.", "--where")
     return [_first(archive, row) if row.reason == "duplicate" else row for row in rows]
@@ -221,15 +256,6 @@ def _refinable(archive: Archive, rows: Sequence[_Row], options: RefineOptions) -
     if refusals and not fit:
         raise refusals[0]
     return fit
-
-
-def _free(stem: str, suffix: str, taken: set[str]) -> str:
-    """A name that no other picture has; names that differ in case alone count as equal."""
-    number = 0
-    while (name := f"{stem}-{number}{suffix}" if number else f"{stem}{suffix}").lower() in taken:
-        number += 1
-    taken.add(name.lower())
-    return name
 
 
 def _shards(items: Sequence[Item], seed: str) -> Iterator[RetrieveShard]:

@@ -23,9 +23,12 @@ import pyarrow.parquet as pq
 from glassplate.codecs.errors import ConfigError, GlassplateError
 from glassplate.pipelines.archive.deliver.file import save
 from glassplate.pipelines.archive.format.latents import latent_of
+from glassplate.pipelines.archive.format.places import is_id
 from glassplate.pipelines.archive.read.reader import Archive
+from glassplate.pipelines.errors import ShardDamagedError
 
 SHARD_BYTES = 256 << 20
+_VERIFY = "Run `glassplate verify`."
 _WITHOUT = "It is exported without its picture."
 _DESCRIBED = ["image_id", "name", "source_uri", "width", "height", "codec", "psnr"]
 _SHOWN_LAST = "gone DESC, status = 'skipped' DESC, name, source_uri"
@@ -104,7 +107,8 @@ def export(
         lossy: Pictures also of what a PNG does not hold whole.
         shard_bytes: A file is closed at about this size.
 
-    Raises ConfigError for a directory that holds files, or if nothing is chosen.
+    Raises ConfigError for a directory that holds files, or if nothing is chosen; ShardDamagedError
+    for a catalogue or latents that no run writes.
     """
     if directory.exists() and any(directory.iterdir()):
         raise ConfigError("the directory is not empty", "Name a new one.", str(directory))
@@ -143,6 +147,8 @@ def _samples(
     condition = f"({where or 'true'}\n) AND codec IS NOT NULL"
     rows = archive.where(condition, columns=_DESCRIBED, order=_SHOWN_LAST)
     chosen = {row["image_id"]: row for row in rows.to_pylist()}
+    if unknown := next((key for key in chosen if not is_id(key)), None):  # they become file names
+        raise ShardDamagedError(f"has an id that is none: {unknown!r}", _VERIFY, "the catalogue")
     for batch in archive.latents().to_batches(columns=_LATENT):
         for row in batch.to_pylist():
             about = chosen.pop(row["image_id"], None)

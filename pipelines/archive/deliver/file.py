@@ -15,6 +15,7 @@ from glassplate.codecs import Region
 from glassplate.codecs.errors import ConfigError
 from glassplate.pipelines.archive.deliver.embed import JPEG_BLOCK, file_bytes
 from glassplate.pipelines.archive.deliver.holds import lost_by, with_loss, without_loss
+from glassplate.pipelines.archive.deliver.names import suffix_of
 from glassplate.pipelines.archive.format.schema import ImageRow
 from glassplate.pipelines.archive.read.reader import Archive
 from glassplate.pipelines.errors import LossError
@@ -97,7 +98,7 @@ def save(image: Image.Image, path: Path, *, lossy: bool = False) -> Path:
 def _is_source_format(image: ImageRow | None, suffix: str) -> bool:
     if image is None or not image.bit_exact:
         return False
-    own = Path(image.name).suffix.lower()
+    own = suffix_of(image.name, bit_exact=True).lower()
     return (
         suffix.lower() == own or Image.registered_extensions().get(suffix.lower()) == image.format
     )

@@ -24,6 +24,7 @@ import pyarrow.parquet as pq
 
 from glassplate.pipelines.archive.format.manifest import FileEntry
 from glassplate.pipelines.archive.format.parquet import open_parquet, write_parquet
+from glassplate.pipelines.archive.format.places import is_id
 from glassplate.pipelines.storage.store import Store
 
 ENTRY = np.dtype([("key", "<u8"), ("shard", "<i4"), ("row", "<i4")])
@@ -73,7 +74,7 @@ def shard_entries(catalogue: pa.Table, shard: int) -> tuple[Entries, Entries]:
     """Id and name entries of one shard, from the `INDEXED` columns of its catalogue."""
     ids, names = [], []
     for row, image in enumerate(catalogue.to_pylist()):
-        if image["bitstream_row"] is not None:
+        if image["bitstream_row"] is not None and is_id(image["image_id"]):
             ids.append((id_keys(image["image_id"])[0], shard, row))
         for text in {image["source_uri"], image["name"]}:
             names.append((text_key(text), shard, row))

@@ -18,6 +18,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 from glassplate.pipelines.archive.format.places import RunId, Sha256, check_place
 from glassplate.pipelines.archive.format.schema import SCHEMA_VERSION, TABLES
 from glassplate.pipelines.errors import ArchiveError, ManifestError
+from glassplate.pipelines.faults import first_fault
 
 FORMAT_VERSION = 1
 _MAX_ROWS, _MAX_BYTES = 2**31 - 1, 2**63 - 1  # as the columns that point to rows, and as offsets
@@ -155,7 +156,7 @@ class Snapshot(_Frozen):
             if (version := _version(bytes(body))) > FORMAT_VERSION:
                 cause = f"archive format {version} is not known"
                 raise ArchiveError(cause, "Read it with a newer Glassplate.", subject) from error
-            raise ManifestError(_first(error), subject=subject) from error
+            raise ManifestError(first_fault(error), subject=subject) from error
 
 
 def _version(body: bytes) -> int:
@@ -164,14 +165,6 @@ def _version(body: bytes) -> int:
         return _Version.model_validate_json(body).format_version
     except ValidationError:
         return 0
-
-
-def _first(error: ValidationError) -> str:
-    """What is wrong, at the first place where anything is."""
-    first = error.errors(include_url=False, include_context=False)[0]
-    place = ".".join(map(str, first["loc"])) or "snapshot"
-    shown = f" ({str(first['input'])[:80]!r})" if isinstance(first["input"], str | int) else ""
-    return f"{place}: {first['msg']}{shown}"
 
 
 def _frame(checksum: str, body: bytes) -> bytes:

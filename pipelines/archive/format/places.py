@@ -52,6 +52,11 @@ Sha256 = Annotated[str, Field(pattern=f"^{_SHA256}$")]
 RunId = Annotated[str, Field(pattern=f"^{RUN_ID}$"), AfterValidator(_is_a_time)]
 
 
+def is_id(text: str | None) -> bool:
+    """Whether a text is a sha256 in small hex digits, as the ids of pictures are."""
+    return text is not None and re.fullmatch(_SHA256, text) is not None
+
+
 def run_of(path: str) -> str:
     """The run id in the path of a published file, an index or their folder, else ValueError."""
     if found := re.match(rf"(?:images|bitstreams|latents|_index)/run=({RUN_ID})(?:/|$)", path):

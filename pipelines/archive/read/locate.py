@@ -18,6 +18,7 @@ from glassplate.pipelines.archive.format.index import (
 )
 from glassplate.pipelines.archive.format.manifest import FileEntry, Snapshot
 from glassplate.pipelines.archive.format.parquet import open_parquet
+from glassplate.pipelines.archive.format.places import is_id
 from glassplate.pipelines.archive.format.rows import (
     PARQUET_ERRORS,
     damaged,
@@ -61,7 +62,7 @@ class Locator:
 
     def find(self, key: str) -> ImageRow:
         """The catalogue row of a key. Raises NotFoundError, ShardDamagedError."""
-        stored = self._by_id(key.lower()) if _is_id(key) else None
+        stored = self._by_id(key.lower()) if is_id(key.lower()) else None
         if stored is None and (named := self._by_text(key)):
             return named[2]
         image = (stored or self._by_prefix(key)).image
@@ -74,7 +75,7 @@ class Locator:
 
         Raises NotFoundError if there is none: unknown key, or its newest version failed.
         """
-        if _is_id(key) and (stored := self._by_id(key.lower())):
+        if is_id(key.lower()) and (stored := self._by_id(key.lower())):
             return stored
         named = self._by_text(key)
         if named is None:
@@ -164,7 +165,3 @@ class Locator:
             ids, names = shard_entries(catalogue, shard)
             found += rows_between(ids if index is self._ids else names, low, high)
         return sorted(found, reverse=True)
-
-
-def _is_id(key: str) -> bool:
-    return re.fullmatch("[0-9a-fA-F]{64}", key) is not None
