@@ -310,7 +310,7 @@ def _compress_here(output: Output, config: CompressConfig, *, shown: bool) -> No
 
     with live_progress(output.stderr, shown=shown) as progress:
         result = run(config, progress)
-    _finish(output, config, result.ledger, result.seconds, remarks(result.plan))
+    _finish(output, config, result.ledger, result.seconds, remarks(result.plan, result.ledger))
 
 
 def _compress_as_flow(output: Output, config: CompressConfig) -> None:

@@ -8,6 +8,7 @@ from glassplate.flows.terminal.output import human_bytes, human_seconds
 
 if TYPE_CHECKING:
     from glassplate.codecs.training.callbacks import Step
+    from glassplate.pipelines.archive.format.manifest import Ledger
     from glassplate.pipelines.archive.upkeep.compact import Compaction
     from glassplate.pipelines.compress.planning import RunPlan
     from glassplate.pipelines.jobs.progress import Progress
@@ -43,9 +44,11 @@ def lines_of(result: Compaction) -> list[str]:
     return lines
 
 
-def remarks(plan: RunPlan) -> list[str]:
-    """What a person should know of a plan, beside its counts."""
+def remarks(plan: RunPlan, ledger: Ledger | None = None) -> list[str]:
+    """What a person should know of a plan, and what became of it, beside the counts."""
     lines = []
+    if ledger and (left := ledger.unchanged - plan.known):
+        lines.append(f"{left} could not be stored anew; what is stored of them stays")
     archive = plan.config.archive
     if plan.gone:
         them = (
@@ -57,7 +60,7 @@ def remarks(plan: RunPlan) -> list[str]:
     for codec, target, count in plan.otherwise:
         pictures = "1 picture is" if count == 1 else f"{count} pictures are"
         how = "" if target == "default" else f", {target.replace('=', ' ').replace('_', '-')}"
-        if (codec, target) == (plan.config.codec, str(plan.config.target)):
+        if (codec, target) == (plan.config.codec, plan.target):
             how += ", with other weights or options"
         lines.append(f"{pictures} stored by {codec}{how}; --reencode stores them anew")
     return lines

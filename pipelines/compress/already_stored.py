@@ -12,13 +12,13 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from glassplate.pipelines.compress.catalogue import CHUNK_ROWS, Catalogue, Numbers, latest
-from glassplate.pipelines.compress.settings import Mask, Settings, as_mask, sure
+from glassplate.pipelines.compress.settings import Mask, Settings, as_mask, sure, targets
 from glassplate.pipelines.sources.extent import Extent
 from glassplate.pipelines.sources.refs import SourceRef
 
 _COLUMNS = [
     *("source_uri", "source_version", "status", "reason", "error_stage", "gone"),
-    *("codec", "codec_fingerprint", "bit_exact", "target", "settings"),
+    *("codec", "codec_fingerprint", "bit_exact", "target", "quality", "settings"),
 ]
 STORED = pa.array(["encoded", "kept"])
 
@@ -116,7 +116,7 @@ def _facts(rows: pa.Table, versions: pa.Array, settings: Settings) -> dict[str, 
 def _labels(rows: pa.Table, numbers: dict[tuple[str, str], int]) -> Numbers:
     """(n,) the number of each row's codec and target; new ones are added."""
     texts = pc.binary_join_element_wise(
-        pc.fill_null(rows["codec"], ""), pc.fill_null(rows["target"], ""), "\n"
+        pc.fill_null(rows["codec"], ""), pc.fill_null(targets(rows), ""), "\n"
     )
     encoded = pa.array(texts.combine_chunks()).dictionary_encode()
     own = [

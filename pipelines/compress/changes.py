@@ -12,29 +12,21 @@ duplicates.
 
 from __future__ import annotations
 
-import hashlib
-import logging
 from collections import Counter
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
 import pyarrow as pa
 
-from glassplate.codecs.errors import InputError
 from glassplate.pipelines.compress.already_stored import Absent, Known, ask
 from glassplate.pipelines.compress.carried import Carried
-from glassplate.pipelines.compress.catalogue import Catalogue, Numbers
+from glassplate.pipelines.compress.catalogue import Catalogue
+from glassplate.pipelines.compress.equal_files import grouped, hashes
 from glassplate.pipelines.compress.pictures_held import pictures
 from glassplate.pipelines.compress.settings import Mask, Settings
 from glassplate.pipelines.sources.extent import Extent, are_gone
-from glassplate.pipelines.sources.reading import read_source
 from glassplate.pipelines.sources.refs import SourceRef
-
-logger = logging.getLogger(__name__)
-
-_HASHING_THREADS = 4
 
 
 @dataclass(frozen=True)
@@ -43,12 +35,14 @@ class Changes:
 
     groups: references for workers; equal files together, in their order.
     carried: rows to be copied.
+    fallbacks: URI -> the row to be copied if a picture that is stored cannot be stored anew.
     failed_before: URIs of references that failed in the run before, too.
     otherwise: pictures that other settings stored and this run leaves, by codec and target.
     """
 
     groups: list[list[SourceRef]]
     carried: list[Carried] = field(default_factory=list)
+    fallbacks: dict[str, Carried] = field(default_factory=dict)
     unchanged: int = 0
     failed_before: frozenset[str] = frozenset()
     otherwise: Counter[tuple[str, str]] = field(default_factory=Counter)
@@ -57,7 +51,7 @@ class Changes:
 def all_new(refs: Sequence[SourceRef]) -> Changes:
     """What a run has to do for a new archive."""
     everything = range(len(refs))
-    return Changes(_groups(refs, everything, _hashes(refs, everything)))
+    return Changes(grouped(refs, everything, hashes(refs, everything)))
 
 
 def changes(
@@ -111,8 +105,11 @@ class _Comparison:
         gone = [Carried(*self.catalogue.place(number), gone=True) for number in sorted(self.gone)]
         failed = np.flatnonzero(known.failed & ~known.same).tolist()
         return Changes(
-            groups=_groups(self.refs, new, self.ids, known.holds),
+            groups=grouped(self.refs, new, self.ids, known.holds),
             carried=gone + inputs,
+            fallbacks={
+                self.refs[place].uri: self._as_it_is(place) for place in new & self._again()
+            },
             unchanged=len(self.refs) - len(new) - len(inputs),
             failed_before=frozenset(self.refs[place].uri for place in failed),
             otherwise=Counter() if self.redone else known.otherwise,
@@ -121,7 +118,7 @@ class _Comparison:
     def _image_ids(self, reencode: bool) -> dict[int, str]:
         """By hashing, or, where the version is the same, as the catalogue says."""
         known = self.known
-        ids = _hashes(self.refs, np.flatnonzero(~known.same), known.number, self.catalogue.sizes)
+        ids = hashes(self.refs, np.flatnonzero(~known.same), known.number, self.catalogue.sizes)
         return ids | self._said(known.same & (known.bare | known.gone | reencode))
 
     def _heirs(self) -> set[int]:
@@ -156,9 +153,20 @@ class _Comparison:
         known = self.known
         read = set(np.flatnonzero(~known.same).tolist())
         changed = read | set(np.flatnonzero(known.bare | known.gone).tolist()) | self.heirs
-        again = {place for place, image_id in self.ids.items() if image_id in self.redone}
+        again = self._again()
         stored = {place for place in changed - again if self.ids.get(place) in self.pictures.stored}
         return stored, (read - stored) | again
+
+    def _again(self) -> set[int]:
+        """References whose pictures are stored, and are encoded anew."""
+        return {place for place, image_id in self.ids.items() if image_id in self.redone}
+
+    def _as_it_is(self, place: int) -> Carried:
+        ref = self.refs[place]
+        number = self.pictures.stored[self.ids[place]]
+        if self._had_it(place):
+            number = int(self.known.number[place])
+        return Carried(*self.catalogue.place(number), source=(ref.uri, ref.name, ref.version))
 
     def _held_elsewhere(self) -> set[str]:
         """Pictures that sources hold which are not listed; those that are gone become known."""
@@ -214,55 +222,3 @@ def _gone(absent: Absent) -> dict[int, bool]:
     """Newest rows of sources that are not there any more, and whether they hold a picture."""
     rows = zip(absent.numbers, absent.holds, absent.unlistable, are_gone(absent.uris), strict=True)
     return {number: holds for number, holds, unlistable, gone in rows if gone or unlistable}
-
-
-def _groups(
-    refs: Sequence[SourceRef],
-    places: Iterable[int],
-    ids: Mapping[int, str],
-    first: Mask | None = None,
-) -> list[list[SourceRef]]:
-    """References in their order, equal files together: one shard stores them once.
-
-    first: (n,) those that come first among their equals.
-    """
-    groups: dict[str, list[int]] = {}
-    for place in sorted(places):
-        groups.setdefault(ids.get(place) or refs[place].uri, []).append(place)
-    if first is not None:
-        for group in groups.values():
-            group.sort(key=lambda place: not first[place])
-    return [[refs[place] for place in group] for group in groups.values()]
-
-
-def _hashes(
-    refs: Sequence[SourceRef],
-    places: Iterable[int],
-    known: Numbers | None = None,
-    sizes: Callable[[], Collection[int]] = tuple,
-) -> dict[int, str]:
-    """Ids of the references that may equal another one, or what is stored. Only those are read.
-
-    known: number of the newest row of each, -1 if there is none.
-    sizes: those of the stored files.
-    """
-    readable = [place for place in places if not refs[place].outcome and refs[place].size != 0]
-    counts = Counter(refs[place].size for place in readable)
-    stored = sizes() if readable else ()
-    suspects = [
-        place
-        for place in readable
-        if (size := refs[place].size) in stored
-        or (counts[size] > 1 if size else known is not None and known[place] >= 0)
-    ]
-    with ThreadPoolExecutor(_HASHING_THREADS) as pool:
-        hashes = pool.map(_hash, (refs[place] for place in suspects))
-        return {p: image_id for p, image_id in zip(suspects, hashes, strict=True) if image_id}
-
-
-def _hash(ref: SourceRef) -> str | None:
-    try:
-        return hashlib.sha256(read_source(ref)).hexdigest()
-    except InputError as error:  # the worker will meet it again, and say so in the ledger
-        logger.debug("not compared with others: %s", error)
-        return None

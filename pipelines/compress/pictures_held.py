@@ -41,7 +41,7 @@ def pictures(catalogue: Catalogue, wanted: Collection[str], settings: Settings) 
     if not wanted:
         return found
     value_set = pa.array(list(wanted), pa.string())
-    columns = [*_COLUMNS, "codec_fingerprint", "bit_exact", "target", "settings"]
+    columns = [*_COLUMNS, "codec_fingerprint", "bit_exact", "target", "quality", "settings"]
     for first, rows in catalogue.portions(columns):
         places = np.flatnonzero(pc.is_in(rows["image_id"], value_set=value_set).to_numpy())
         chosen = rows.take(places)

@@ -9,9 +9,10 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
+from types import MappingProxyType
 from typing import Any, Self
 
 from glassplate.pipelines.archive.format.manifest import Snapshot
@@ -44,6 +45,8 @@ class ShardPlan:
     key: str
     refs: tuple[SourceRef, ...]
     carried: tuple[Carried, ...] = ()
+    fallbacks: tuple[Carried, ...] = ()
+    """Instead of references that fail."""
 
     @property
     def inputs(self) -> int:
@@ -66,7 +69,7 @@ class ShardPlan:
         return cls(
             document["key"],
             tuple(source_ref(fields) for fields in document["refs"]),
-            tuple(carried_row(fields) for fields in document["carried"]),
+            *(tuple(map(carried_row, document[name])) for name in ("carried", "fallbacks")),
         )
 
 
@@ -77,6 +80,7 @@ class RunPlan:
     unchanged: inputs that get no row.
     failed_before: URIs of inputs that failed in the run before, too.
     otherwise: (codec, target, count) of the pictures that other settings stored, and that stay.
+    target: the run's own, in the same words.
     """
 
     config: CompressConfig
@@ -87,6 +91,7 @@ class RunPlan:
     shards: tuple[ShardPlan, ...]
     failed_before: frozenset[str] = frozenset()
     otherwise: tuple[tuple[str, str, int], ...] = ()
+    target: str = ""
 
     @property
     def new_inputs(self) -> int:
@@ -97,6 +102,12 @@ class RunPlan:
     def carried(self) -> int:
         """Inputs that get a row without being encoded: what they are is stored already."""
         return sum(shard.inputs for shard in self.shards) - self.new_inputs
+
+    @property
+    def known(self) -> int:
+        """Inputs that are what they were in the archive, as far as the plan can tell."""
+        carried = (one for shard in self.shards for one in shard.carried)
+        return self.unchanged + sum(one.known and not one.gone for one in carried)
 
     @property
     def gone(self) -> int:
@@ -118,6 +129,7 @@ class RunPlan:
         document = {name: getattr(self, name) for name in ("run_id", "started", "base")}
         document |= {"unchanged": self.unchanged, "config": self.config.model_dump(mode="json")}
         document |= {"failed_before": sorted(self.failed_before), "otherwise": self.otherwise}
+        document |= {"target": self.target}
         document["shards"] = [json.loads(shard.to_json()) for shard in self.shards]
         return json.dumps(document)
 
@@ -140,7 +152,7 @@ def plan_run(config: CompressConfig) -> RunPlan:
     codec = build_codec(config)
     store = Store(config.archive)
     base = current_snapshot(store)
-    settings = Settings(codec.spec.fingerprint, config.target)
+    settings = Settings.of(codec, config.target)
     found = _changes(store, base, config, settings)
     started = datetime.now(UTC)
     seed = config.encode_fingerprint() + codec.spec.fingerprint
@@ -150,9 +162,10 @@ def plan_run(config: CompressConfig) -> RunPlan:
         started=started.isoformat(timespec="seconds"),
         base=base.number if base else None,
         unchanged=found.unchanged,
-        shards=(*_carried_shards(found.carried), *_shards(found.groups, seed)),
+        shards=(*_carried_shards(found.carried), *_shards(found.groups, seed, found.fallbacks)),
         failed_before=found.failed_before,
         otherwise=tuple((*label, count) for label, count in found.otherwise.most_common()),
+        target=str(settings.target),
     )
 
 
@@ -177,7 +190,11 @@ def _changes(
         raise
 
 
-def _shards(groups: Iterable[list[SourceRef]], seed: str) -> Iterator[ShardPlan]:
+def _shards(
+    groups: Iterable[list[SourceRef]],
+    seed: str,
+    fallbacks: Mapping[str, Carried] = MappingProxyType({}),
+) -> Iterator[ShardPlan]:
     groups = list(groups)
     inputs = sum(len(group) for group in groups)
     limit = min(max(inputs // SHARDS_WANTED, MIN_SHARD_INPUTS), MAX_SHARD_INPUTS)
@@ -186,11 +203,17 @@ def _shards(groups: Iterable[list[SourceRef]], seed: str) -> Iterator[ShardPlan]
     for group in groups:
         more = sum(ref.size or 0 for ref in group)
         if refs and (len(refs) + len(group) > limit or size + more > MAX_SHARD_BYTES):
-            yield ShardPlan(_key(refs, seed), tuple(refs))
+            yield _shard(refs, seed, fallbacks)
             refs, size = [], 0
         refs, size = refs + group, size + more
     if refs:
-        yield ShardPlan(_key(refs, seed), tuple(refs))
+        yield _shard(refs, seed, fallbacks)
+
+
+def _shard(refs: Sequence[SourceRef], seed: str, fallbacks: Mapping[str, Carried]) -> ShardPlan:
+    mine = tuple(fallbacks[ref.uri] for ref in refs if ref.uri in fallbacks)
+    named = json.dumps([asdict(one) for one in mine]) if mine else ""
+    return ShardPlan(_key(refs, seed + named), tuple(refs), fallbacks=mine)
 
 
 def _carried_shards(carried: Sequence[Carried]) -> Iterator[ShardPlan]:

@@ -122,7 +122,8 @@ def verify_run(plan: RunPlan) -> list[StagedShard]:
     ledger = run_ledger(plan, staged)
     if not ledger.adds_up() or ledger.inputs != plan.inputs:
         raise LedgerError(f"{plan.inputs} inputs were listed, the ledger has {ledger}")
-    inputs = plan.new_inputs - len(plan.failed_before)
+    refs = (ref for shard in plan.shards for ref in shard.refs)
+    inputs = sum(ref.uri not in plan.failed_before for ref in refs)
     allowed = plan.config.failures_allowed(inputs)
     if ledger.failed > allowed and (codes := _new_failures(store, staged, plan)).total() > allowed:
         causes = ", ".join(f"{code}: {count}" for code, count in codes.most_common(5))

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from glassplate.codecs import Target
+from glassplate.codecs import Codec, FileCodec, Target
 
 Mask = npt.NDArray[np.bool_]
 """(n,) one for each row."""
@@ -27,6 +27,14 @@ class Settings:
     codec_fingerprint: str
     target: Target
 
+    @classmethod
+    def of(cls, codec: Codec | FileCodec, target: Target) -> Self:
+        """No target is the codec's own quality, whatever that is in a later version."""
+        quality = getattr(codec, "default_quality", None)
+        if target == Target() and quality is not None:
+            target = Target(quality=quality)
+        return cls(codec.spec.fingerprint, target)
+
     @property
     def fingerprint(self) -> str:
         """As in the catalogue's column `settings`."""
@@ -39,7 +47,7 @@ class Settings:
         """
         unlike = pc.or_(
             pc.not_equal(rows["codec_fingerprint"], self.codec_fingerprint),
-            pc.not_equal(rows["target"], str(self.target)),
+            pc.not_equal(targets(rows), str(self.target)),
         )
         said = rows["settings"].is_valid()
         differ = pc.if_else(said, pc.not_equal(rows["settings"], self.fingerprint), unlike)
@@ -47,6 +55,18 @@ class Settings:
         kept = pc.and_(said, pc.is_in(rows["reason"], value_set=_BY_THE_CODEC))
         wanted = pc.and_(sure(differ), pc.or_(sure(encoded), sure(kept)))
         return as_mask(pc.and_(wanted, rows["codec_fingerprint"].is_valid()))
+
+
+def targets(rows: pa.Table) -> pa.ChunkedArray:
+    """(n,) what was asked for: 'quality=75' also where that was the codec's own."""
+    target = rows["target"]
+    plain = pc.and_(pc.equal(target, "default"), rows["quality"].is_valid())
+    whole = pc.if_else(plain, rows["quality"], None)
+    qualities = pc.dictionary_encode(whole.combine_chunks())
+    texts = [
+        None if q is None else str(Target(quality=q)) for q in qualities.dictionary.to_pylist()
+    ]
+    return pc.if_else(plain, pa.array(texts, pa.string()).take(qualities.indices), target)
 
 
 def sure(values: Any) -> Any:

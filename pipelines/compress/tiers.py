@@ -73,7 +73,7 @@ class Tiers:
         if isinstance(self.codec, FileCodec):
             exact = [self.codec, exact[-1]]
         self.exact: Sequence[FileCodec] = exact
-        self.settings = Settings(self.codec.spec.fingerprint, config.target).fingerprint
+        self.settings = Settings.of(self.codec, config.target).fingerprint
 
     @property
     def specs(self) -> list[CodecSpec]:

@@ -231,3 +231,44 @@ def test_a_flow_that_the_gate_stops_ends_without_a_traceback(
     assert done.code == ExitCode.GATE
     assert "error: " in done.err
     assert "Traceback" not in done.err
+
+
+def test_a_touched_source_is_listed_as_before_and_a_gone_one_is_shown(
+    glassplate: Run, source: Path, tmp_path: Path
+) -> None:
+    archive = tmp_path / "a"
+    run = ("compress", source, archive, "--codec", "jpeg")
+    glassplate(*run)
+    before = glassplate("query", archive).out
+    for path in source.rglob("*.*"):
+        os.utime(path, (1_600_000_000, 1_600_000_000))
+    glassplate(*run)
+    assert glassplate("query", archive).out == before
+    assert "nothing to do" in glassplate(*run).err
+    assert "0 rows" in glassplate("query", archive, "--gone").err
+    (source / "alpha.png").unlink()
+    assert "1 source is gone; its picture stays" in glassplate(*run).err
+    header, row = glassplate("list", archive, "--gone").out.splitlines()
+    assert header.split()[-1] == "gone"
+    assert (row.split()[0], row.split()[-1]) == ("alpha.png", "yes")
+    (record,) = map(json.loads, glassplate("list", archive, "--gone", "--json").out.splitlines())
+    assert record["gone"]
+    assert glassplate("get", archive, "alpha.png", "-o", tmp_path / "back.png").code == 0
+
+
+def test_another_codec_says_what_is_stored_and_reencode_stores_it_anew(
+    glassplate: Run, source: Path, tmp_path: Path
+) -> None:
+    archive = tmp_path / "a"
+    glassplate("compress", source, archive, "--codec", "jpeg")
+    other = ("compress", source, archive, "--codec", "webp", "--quality", "50")
+    said = "2 pictures are stored by jpeg, quality 75; --reencode stores them anew"
+    done = glassplate(*other)
+    assert done.code == ExitCode.OK
+    assert said in done.err
+    assert "nothing to do" not in done.err
+    assert said in glassplate("plan", *other[1:]).err
+    assert glassplate(*other, "--reencode", "--json").code == ExitCode.OK
+    records = [json.loads(line) for line in glassplate("list", archive, "--json").out.splitlines()]
+    assert {row["codec"] for row in records if row["status"] == "encoded"} == {"webp"}
+    assert "nothing to do" in glassplate(*other, "--reencode").err

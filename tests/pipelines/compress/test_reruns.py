@@ -13,23 +13,20 @@ import tempfile
 from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, rule
+from in_process import run_here
 from PIL import Image
 
 from glassplate.pipelines import Archive, open_archive
 from glassplate.pipelines.archive.deliver.folder import extract
-from glassplate.pipelines.archive.format.identity import create_archive
 from glassplate.pipelines.archive.upkeep.compact import compact_archive
 from glassplate.pipelines.archive.upkeep.verify import verify_archive
 from glassplate.pipelines.compress.config import CompressConfig
-from glassplate.pipelines.compress.encode import encode_shard
-from glassplate.pipelines.compress.run import commit_plan, plan_run, verify_run
-from glassplate.pipelines.compress.tiers import Tiers
+from glassplate.pipelines.compress.run import plan_run
 from glassplate.pipelines.storage.store import Store
 
 NAMES = ["a.bmp", "b.bmp", "d/a.bmp", "d/c.bmp"]
@@ -53,17 +50,6 @@ class Source:
     content: int
     version: str
     gone: bool = False
-
-
-def run(config: CompressConfig) -> Any:
-    """All stages of a run, in this process."""
-    plan = plan_run(config)
-    tiers = Tiers(config)
-    create_archive(Store(config.archive))
-    for shard in plan.shards:
-        encode_shard(shard, config, tiers)
-    commit_plan(plan, verify_run(plan))
-    return plan
 
 
 class Reruns(RuleBasedStateMachine):
@@ -157,7 +143,7 @@ class Reruns(RuleBasedStateMachine):
             reencode=reencode,
             latents=False,
         )
-        plan = run(config)
+        plan = run_here(config)
         seen = {
             uri: Source(self.content_of(path), f"{path.stat().st_size}:{path.stat().st_mtime_ns}")
             for uri, path in self.files().items()
