@@ -67,7 +67,7 @@ class Point:
 
 def load_pixels(ref: SourceRef, max_pixels: int) -> Pixels:
     """Upright pixels of a source file. Raises InputError, UnsupportedImageError (16 bit, CMYK)."""
-    picture = ingest(read_source(ref), ref.name, max_pixels)
+    picture = ingest(read_source(ref), ref.name, max_pixels, whole=False)
     if picture.pixels is None:
         raise UnsupportedImageError(str(picture.keep_reason), subject=ref.name)
     return picture.pixels

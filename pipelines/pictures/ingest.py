@@ -24,7 +24,7 @@ from glassplate.pipelines.pictures.formats import (
     first_directory_is_missing,
     sniff,
 )
-from glassplate.pipelines.pictures.metadata import read_facts
+from glassplate.pipelines.pictures.metadata import Loss, read_facts
 from glassplate.pipelines.pictures.orientation import upright
 from glassplate.pipelines.pictures.segment import Segment
 
@@ -76,6 +76,7 @@ class Picture:
     orientation: of the source, 1-8; applied to the pixels, and reset to 1 in exif and xmp.
     icc_profile, exif, xmp: the source's blocks, broken ones as they are.
     segments: what other metadata the source has.
+    losses: what it says that has no place in any of these.
     """
 
     pixels: Pixels | None
@@ -89,6 +90,7 @@ class Picture:
     exif: bytes | None = None
     xmp: bytes | None = None
     segments: Sequence[Segment] = ()
+    losses: Sequence[Loss] = ()
 
     @property
     def metadata_bytes(self) -> int:
@@ -97,8 +99,11 @@ class Picture:
         return sum(len(block or b"") for block in blocks)
 
 
-def ingest(data: bytes, subject: str, max_pixels: int) -> Picture:
+def ingest(data: bytes, subject: str, max_pixels: int, *, whole: bool = True) -> Picture:
     """Decode a source file; `subject` is its name, whose extension helps where bytes do not tell.
+
+    whole: Keep the file if anything that it says has no place beside pixels; else only if the
+        pixels do not hold the picture, and what is left out is among `losses`.
 
     Raises NotAnImageError, DamagedImageError, TooManyPixelsError.
     """
@@ -111,7 +116,7 @@ def ingest(data: bytes, subject: str, max_pixels: int) -> Picture:
     try:
         with Image.open(io.BytesIO(data), formats=_plugins(label)) as image:
             _check_size(image, max_pixels, subject)
-            return _read(image, data, label, max_pixels)
+            return _read(image, data, label, max_pixels, whole=whole)
     except UnidentifiedImageError as error:
         if label == "TIFF" and not first_directory_is_missing(data):
             return Picture(None, "unsupported-format", label)
@@ -135,11 +140,11 @@ def _check_size(image: Image.Image, max_pixels: int, subject: str) -> None:
         )
 
 
-def _read(image: Image.Image, data: bytes, label: str, max_pixels: int) -> Picture:
+def _read(image: Image.Image, data: bytes, label: str, max_pixels: int, *, whole: bool) -> Picture:
     tags: dict[int, Any] = dict(getattr(image, "tag_v2", {})) if label == "TIFF" else {}
     facts, mode = read_facts(image, data, label), image.mode
     orientation = facts.orientation
-    reason = _keep_reason(image, data, label, tags) or facts.keep_reason
+    reason = _keep_reason(image, data, label, tags) or facts.keep_reason(whole=whole)
     if label == "PNG":
         with Image.open(io.BytesIO(data)) as again:
             again.verify()  # decoding does not look at the checksums of pixel data
@@ -163,6 +168,7 @@ def _read(image: Image.Image, data: bytes, label: str, max_pixels: int) -> Pictu
         exif=facts.exif,
         xmp=facts.xmp,
         segments=() if reason else facts.segments,
+        losses=facts.losses,
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
 
 import fsspec
@@ -13,6 +14,8 @@ from glassplate.pipelines.archive.labels.restored import RestoredPicture, restor
 from glassplate.pipelines.archive.read.picture import with_metadata
 from glassplate.pipelines.pictures.ingest import ingest
 from glassplate.pipelines.storage.errors import storage_errors
+
+logger = logging.getLogger(__name__)
 
 
 def restore_file(
@@ -27,7 +30,9 @@ def restore_file(
     Raises InputError for what is no sound picture, UnsupportedImageError for anything but 8-bit
     grey and RGB, TooManyPixelsError, StorageError.
     """
-    picture = ingest(_read(url), url, MAX_PIXELS)
+    picture = ingest(_read(url), url, MAX_PIXELS, whole=False)
+    for loss in picture.losses:
+        logger.warning("%s: left out, as it has no place beside pixels: %s", url, loss.what)
     if picture.pixels is None:
         raise UnsupportedImageError(
             f"cannot be restored ({picture.keep_reason})",

@@ -7,6 +7,8 @@ from typing import Literal, NamedTuple
 
 from glassplate.pipelines.pictures.segment import Segment
 
+_OF_PIXELS = ("16-bit", "alpha", "palette", "palette-alpha", "signed")
+
 
 class Loss(NamedTuple):
     """A fact that pixels, metadata blocks and segments would lose.
@@ -36,10 +38,13 @@ class Facts:
     losses: tuple[Loss, ...] = ()
     orientation: int = 1
 
-    @property
-    def keep_reason(self) -> str | None:
-        """Why the file has to be kept; None: it has not."""
-        return self.losses[0].reason if self.losses else None
+    def keep_reason(self, *, whole: bool = True) -> str | None:
+        """Why the file has to be kept; None: it has not.
+
+        whole: Also for facts beside the pixels.
+        """
+        reasons = [loss.reason for loss in self.losses if whole or loss.reason in _OF_PIXELS]
+        return reasons[0] if reasons else None
 
 
 def number(data: bytes, start: int, size: int, order: Literal["big", "little"] = "big") -> int:

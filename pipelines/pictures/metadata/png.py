@@ -17,6 +17,7 @@ _BESIDE_PIXELS = (
     *("bKGD", "cHRM", "cICP", "cLLI", "cLLi", "caBX", "gAMA", "iTXt", "mDCV", "mDCv", "oFFs"),
     *("pCAL", "pHYs", "sBIT", "sCAL", "sPLT", "sRGB", "sTER", "tEXt", "tIME", "zTXt", "eXIf"),
 )
+_CRITICAL = ("IHDR", "PLTE", "IDAT", "IEND")
 _XMP = b"XML:com.adobe.xmp\0"
 _EXIF = b"Exif\0\0"
 _RAW_PROFILE = b"Raw profile type "
@@ -127,6 +128,8 @@ def _loss_of(kind: str) -> Loss | None:
         return Loss("trailer", "bytes behind the picture")
     if len(kind) != 4 or kind in _CODING or kind in _BESIDE_PIXELS or kind == "iCCP":
         return None
+    if kind[:1].isupper() and kind not in _CRITICAL:
+        return Loss("metadata", f"a chunk without which the picture is another ({kind})")
     if kind == "hIST" or (kind[:1].islower() and kind[3:].isupper()):
         return Loss("metadata", f"a chunk that belongs to these very pixels ({kind})")
     return None

@@ -273,6 +273,7 @@ FURTHER: dict[str, Cell] = {
         lambda: png((b"pHYs", b"\0\0\0\2\0\0\0\1\0")), b"pHYs\0\0\0\2\0\0\0\1\0"
     ),
     "PNG, background": Cell(lambda: png((b"bKGD", b"\0\1\0\2\0\3")), b"bKGD\0\1\0\2\0\3"),
+    "PNG, critical chunk": Cell(lambda: png((b"PrVT", PRIVATE)), kept="metadata"),
     "PNG, chunk that belongs to the pixels": Cell(lambda: png((b"prVT", PRIVATE)), kept="metadata"),
     "TIFF, names of document and page": Cell(
         lambda: tiff({269: (2, "Ledger 7"), 285: (2, "Page 12"), 297: (3, (3, 7))}), b"Page 12"
