@@ -32,6 +32,7 @@ _BLOCKS = ("icc_profile", "exif", "xmp", "dpi")
 _RAW_PROFILE = "Raw profile"
 _CHUNKS_BY_PILLOW = ("eXIf", "iCCP")
 _BACKGROUND_SIZE = {"L": 2, "LA": 2, "RGB": 6, "RGBA": 6}
+_PNG_HEADER = 33
 _JFIF = slice(6, 11)
 _XMP_ID = bytes.fromhex("be7acfcb97a942e89c71999491e3afac")
 
@@ -101,7 +102,26 @@ def _for_png(options: dict[str, Any], segments: Sequence[Segment]) -> dict[str, 
 def _finish_png(data: bytes, image: Image.Image, segments: Sequence[Segment]) -> bytes:
     """PNG's own chunks as they were, and texts of others as texts, behind the header."""
     chunks = [_chunk(kind, value) for kind, value in _png_chunks(image, segments)]
-    return b"".join([data[:33], *chunks, data[33:]])
+    return _behind_header(data, b"".join(chunks))
+
+
+def finish_deep_png(data: bytes, shown: Image.Image) -> bytes:
+    """A bare PNG with all metadata. shown: what has them in its `info`, and the mode of the PNG."""
+    info = shown.info
+    if icc := info.get("icc_profile"):
+        data = _behind_header(data, _chunk("iCCP", b"ICC profile\0\0" + zlib.compress(icc)))
+    if exif := info.get("exif"):
+        data = _behind_header(data, _chunk("eXIf", exif.removeprefix(b"Exif\0\0")))
+    segments: Sequence[Segment] = info.get("segments", ())
+    own = any(segment["kind"] == "pHYs" for segment in segments)
+    if not own and (dpi := info.get("dpi")):
+        across, down = (round(value / 0.0254) for value in dpi)
+        data = _behind_header(data, _chunk("pHYs", struct.pack(">IIB", across, down, 1)))
+    return _finish_png(data, shown, segments)
+
+
+def _behind_header(data: bytes, chunks: bytes) -> bytes:
+    return data[:_PNG_HEADER] + chunks + data[_PNG_HEADER:]
 
 
 def _png_chunks(image: Image.Image, segments: Sequence[Segment]) -> Iterator[tuple[str, bytes]]:

@@ -36,7 +36,8 @@ def deliver(
 
     A bit-exact picture goes out as the very source file if the suffix is that of its format and
     no region is asked for. Otherwise ICC, EXIF and XMP are embedded, and IPTC, comments, dots per
-    inch and the like where the format has a place for them. The file is complete or not there.
+    inch and the like where the format has a place for them; 16-bit colours come out as 16-bit PNG. The
+    file is complete or not there.
 
     lossy: Write also what the format does not hold whole: 16-bit colours as 8-bit ones, alpha left
         out, an animation's first frame.
@@ -51,7 +52,16 @@ def deliver(
         with _whole(path) as temporary:
             temporary.write_bytes(data)
         return path
-    writable_format(path)  # before the work, not after it
+    format_name = writable_format(path)  # before the work, not after it
+    image = archive.stored(key).image
+    if format_name == "PNG" and image and image.bit_exact and image.reason == "16-bit":
+        from glassplate.pipelines.archive.deliver.deep import deep_png  # few pictures need it
+
+        deep = deep_png(archive.original(key)[0], region, image.name)
+        if deep:
+            with _whole(path) as temporary:
+                temporary.write_bytes(deep)
+            return path
     return save(archive.get(key, region, lossy=lossy), path, lossy=lossy)
 
 

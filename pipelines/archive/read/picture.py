@@ -60,7 +60,7 @@ def from_file(
     Raises LossError, UnsupportedImageError if Pillow does not read the format, ConfigError.
     """
     kind = sniff(data, label) or ""
-    with _no_pixel_limit():
+    with no_pixel_limit():
         try:
             opened = Image.open(io.BytesIO(data))
             facts = read_facts(opened, data, kind)
@@ -90,7 +90,7 @@ def from_file(
 def would_lose(what: Sequence[str], label: str) -> LossError:
     """The typed error for a picture that cannot be given whole in the form that is asked for."""
     return LossError(
-        f"would lose {'; '.join(what)}",
+        f"would lose {'; '.join(dict.fromkeys(what))}",
         "Give an output name with the source's own suffix, and no region, for the file itself; "
         "or say --lossy (in Python lossy=True).",
         label,
@@ -126,7 +126,7 @@ def check_region(region: Region | None, size: tuple[int, int], label: str) -> No
 
 
 @contextmanager
-def _no_pixel_limit() -> Iterator[None]:
+def no_pixel_limit() -> Iterator[None]:
     """What is in the archive was admitted on purpose, however large."""
     with _PILLOW:
         limit, Image.MAX_IMAGE_PIXELS = Image.MAX_IMAGE_PIXELS, None

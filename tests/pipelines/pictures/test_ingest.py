@@ -29,7 +29,9 @@ def read(odd: Odd) -> Picture:
     return ingest(odd.data, odd.name, LIMIT)
 
 
-@pytest.mark.parametrize("odd", list(odd_inputs.damaged()), ids=named)
+@pytest.mark.parametrize(
+    "odd", [odd for odd in odd_inputs.damaged() if odd.why != "system-file"], ids=named
+)
 def test_damaged(odd: Odd) -> None:
     with pytest.raises(GlassplateError) as caught:
         read(odd)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import io
 import struct
+import zlib
 from pathlib import Path
 from typing import Any
 
@@ -17,11 +19,13 @@ from PIL import Image
 from glassplate.codecs import Region
 from glassplate.codecs.errors import UnsupportedImageError
 from glassplate.pipelines import Archive, open_archive
+from glassplate.pipelines.archive.deliver.deep import deep_png
 from glassplate.pipelines.archive.deliver.file import deliver, save
 from glassplate.pipelines.archive.deliver.folder import extract
 from glassplate.pipelines.compress.config import CompressConfig
 from glassplate.pipelines.compress.run import compress
 from glassplate.pipelines.errors import LossError
+from glassplate.pipelines.pictures.orientation import upright
 from glassplate.pipelines.retrieve.planning import RetrieveConfig
 from glassplate.pipelines.retrieve.run import retrieve
 
@@ -160,6 +164,44 @@ def test_formats_that_hold_it_get_it(archive: Archive, tmp_path: Path) -> None:
     with Image.open(deliver(archive, "keyed.png", tmp_path / "keyed.tif")) as keyed:
         assert keyed.mode == "RGBA"
         assert keyed.getextrema()[-1] == (0, 255)
+
+
+@pytest.mark.parametrize("name", ["deep.png", "deep.tif"])
+def test_16_bit_colours_come_out_as_png(archive: Archive, tmp_path: Path, name: str) -> None:
+    part = Region(x=8, y=4, width=9, height=50)
+    out = deliver(archive, name, tmp_path / "part.png", part).read_bytes()
+    assert np.array_equal(imagecodecs.png_decode(out), COLOURS[4:, 8:17])
+    if name != "deep.png":  # whose own suffix gives the file
+        whole = deliver(archive, name, tmp_path / "whole.png").read_bytes()
+        assert np.array_equal(imagecodecs.png_decode(whole), COLOURS)
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+def test_16_bit_colours_come_out_upright_with_their_metadata(
+    tmp_path: Path, orientation: int
+) -> None:
+    png = bytes(imagecodecs.png_encode(COLOURS))
+    chunks = [
+        (b"eXIf", odd_inputs.exif(orientation)[6:]),
+        (b"iCCP", b"x\0\0" + zlib.compress(metadata_files.ICC)),
+        (b"tEXt", b"Title\0" + metadata_files.TEXT),
+    ]
+    data = png[:33] + b"".join(metadata_files.chunk(*one) for one in chunks) + png[33:]
+    out = deep_png(data, None, "a.png")
+    assert out
+    levels = (COLOURS >> 8).astype(np.uint8)
+    expected = np.asarray(upright(Image.fromarray(levels), orientation))
+    assert np.array_equal(imagecodecs.png_decode(out) >> 8, expected)
+    with Image.open(io.BytesIO(out)) as image:
+        assert image.getexif()[274] == 1
+        assert image.info["icc_profile"] == metadata_files.ICC
+        assert image.info["Title"] == metadata_files.TEXT.decode()
+
+
+def test_what_is_no_16_bit_colour_is_none_of_it() -> None:
+    made = files()
+    for name in ("deep-grey.png", "signed.tif", "moving.png", "deep.avif", "cmyk.jpg"):
+        assert deep_png(made[name], None, name) is None
 
 
 def test_extract_and_retrieve_name_what_they_refuse(archive: Archive, tmp_path: Path) -> None:
