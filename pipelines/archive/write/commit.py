@@ -1,6 +1,6 @@
 """Committing to an archive: publish, write the next manifest, sweep.
 
-    staged files -> linked to images/run=<run>/<sha256>.parquet ... -> indexes, models
+    staged files -> linked to images/run=<run>/<sha256>.parquet ... -> indexes, models, pages
       -> exclusive creation of _manifests/<n>.json   (the commit)
       -> staging and orphans deleted
 
@@ -37,6 +37,7 @@ from glassplate.pipelines.archive.format.manifest import (
     Snapshot,
 )
 from glassplate.pipelines.archive.format.models import write_models
+from glassplate.pipelines.archive.format.pages import write_pages
 from glassplate.pipelines.archive.format.parquet import open_parquet
 from glassplate.pipelines.archive.format.runs import RUN_FOLDERS
 from glassplate.pipelines.archive.format.schema import SCHEMA_VERSION
@@ -150,6 +151,7 @@ def _commit(
         )
     left_over = orphans(store, base, run.run_id)
     number = max(manifest_numbers(store), default=0) + 1
+    write_pages(store, base)
     try:
         snapshot = publish(number)
         check_base(store, base)
