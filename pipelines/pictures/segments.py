@@ -18,6 +18,7 @@ from glassplate.pipelines.pictures.segment import Segment
 _PHOTOSHOP = b"Photoshop 3.0\0"
 _RAW_IPTC = "Raw profile type iptc"
 _COMMENT = 0xFE
+_MAX_TEXT = 1 << 20
 _INCH, _CENTIMETRE, _METRE = 1, 2, 1
 
 
@@ -29,7 +30,7 @@ def texts(segments: Sequence[Segment]) -> Iterator[tuple[str, str]]:
             yield "Comment", _text(data.rstrip(b"\0"))
         elif kind in ("tEXt", "zTXt", "iTXt"):
             with suppress(ValueError, zlib.error):
-                keyword, text = png_text(kind, data)
+                keyword, text = png_text(kind, data, _MAX_TEXT)
                 yield keyword, _text(text)
 
 

@@ -187,7 +187,7 @@ def _finish_jpeg2000(data: bytes, image: Image.Image, segments: Sequence[Segment
     if not data.startswith(b"\0\0\0\x0cjP  "):
         return data
     parts = []
-    for box in boxes(data):
+    for box in boxes(data, pixels=True):
         value = box.data
         if box.kind == b"jp2h":
             inner = [

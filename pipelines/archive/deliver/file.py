@@ -36,8 +36,8 @@ def deliver(
 
     A bit-exact picture goes out as the very source file if the suffix is that of its format and
     no region is asked for. Otherwise ICC, EXIF and XMP are embedded, and IPTC, comments, dots per
-    inch and the like where the format has a place for them; 16-bit colours come out as 16-bit PNG. The
-    file is complete or not there.
+    inch and the like where the format has a place for them; a PNG gets 16-bit colours. The file is
+    complete or not there.
 
     lossy: Write also what the format does not hold whole: 16-bit colours as 8-bit ones, alpha left
         out, an animation's first frame.

@@ -25,7 +25,7 @@ _ALPHA = {"LA", "RGBA", "PA", "La", "RGBa"}
 _LOST = {
     "CMYK": "the four inks of CMYK",
     "F": "floating-point samples",
-    "I": "samples of more than 8 bits",
+    "I": "samples that are negative or of more than 16 bits",
     "I;16": "samples of 16 bits",
 }
 _SAME = {"1": "L", "P": "RGB", "L": "RGB", "LA": "RGBA", "PA": "RGBA"}

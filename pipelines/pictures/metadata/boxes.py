@@ -7,6 +7,8 @@ from typing import NamedTuple
 
 from glassplate.pipelines.pictures.metadata.facts import number
 
+_PIXELS = (b"jp2c", b"mdat")
+
 
 class Box(NamedTuple):
     """A box; `data` without its header."""
@@ -20,8 +22,11 @@ class Box(NamedTuple):
         return self.kind.decode("latin-1").strip()
 
 
-def boxes(data: bytes, start: int = 0) -> Iterator[Box]:
-    """The boxes that lie one behind the other; any bytes can be read."""
+def boxes(data: bytes, start: int = 0, *, pixels: bool = False) -> Iterator[Box]:
+    """The boxes that lie one behind the other; any bytes can be read.
+
+    pixels: With the payload of those that hold pixels, too.
+    """
     position = start
     while position + 8 <= len(data):
         size, kind, header = number(data, position, 4), data[position + 4 : position + 8], 8
@@ -31,5 +36,6 @@ def boxes(data: bytes, start: int = 0) -> Iterator[Box]:
             size = len(data) - position
         if size < header:
             return
-        yield Box(kind, data[position + header : position + size])
+        end = position + (size if pixels or kind not in _PIXELS else header)
+        yield Box(kind, data[position + header : end])
         position += size

@@ -16,6 +16,7 @@ _ADOBE_GAIN_MAP = (b"hdrgm:Version", b"ns.apple.com/HDRGainMap")
 _BOX, _UNIVERSAL_BOX = b"JP", b"jumb"
 _START_OF_SCAN, _END_OF_IMAGE, _COMMENT = 0xDA, 0xD9, 0xFE
 _AFTER_SCAN = re.compile(rb"\xff+[^\x00\xd0-\xd7\xff]")
+_FILM = b"ftyp"
 _PICTURE = b"\xff\xd8\xff"
 _JFXX, _PHOTOSHOP, _RESOURCE = b"JFXX\0", b"Photoshop 3.0\0", b"8BIM"
 _PHOTOSHOP_THUMBNAILS = (1033, 1036)
@@ -107,7 +108,7 @@ def _loss_of(kind: str, payload: bytes) -> Loss | None:
         return Loss("multi-picture", "an index of further pictures (MPF)")
     if kind == "APP2" and payload.startswith(_ISO_GAIN_MAP):
         return Loss("multi-picture", "a gain map")
-    if kind == "trailer" and _PICTURE in payload:
+    if kind == "trailer" and _PICTURE in payload and payload[4:8] != _FILM:
         return Loss("multi-picture", "further pictures behind the first one")
     if kind == "APP11" and payload.startswith(_BOX) and payload[12:16] != _UNIVERSAL_BOX:
         return Loss("16-bit", "an extension of the range of values (JPEG XT)")

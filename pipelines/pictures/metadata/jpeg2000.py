@@ -23,6 +23,9 @@ _CODING = (
     b"cmap",
     b"cdef",
 )
+_MAIN_HEADER = 1 << 20
+"""Bytes of a codestream in which its main header is looked for."""
+
 _ENUMERATED, _ICC_METHODS = 1, (2, 3)
 _GREY = 17
 _HELD_SPACES = (16, _GREY, 18)
@@ -35,7 +38,7 @@ _OPACITY, _WHOLE_PICTURE = 1, 0
 def read_jpeg2000(data: bytes) -> Facts:
     """Metadata of a JP2 file or a codestream; any bytes can be read."""
     start = data.find(_CODESTREAM)
-    stream = data[start:] if start >= 0 else b""
+    stream = data[start : start + _MAIN_HEADER] if start >= 0 else b""
     top = list(boxes(data)) if start else []
     header = [box for outer in top if outer.kind == b"jp2h" for box in boxes(outer.data)]
     segments = [Segment(kind="comment", data=text) for text in _comments(stream)]

@@ -48,8 +48,13 @@ def read_png(data: bytes) -> Facts:
     )
 
 
-def png_text(kind: str, data: bytes) -> tuple[str, bytes]:
-    """Keyword and text of a tEXt, zTXt or iTXt chunk. Raises ValueError, zlib.error."""
+def png_text(kind: str, data: bytes, limit: int = MAX_INFLATED) -> tuple[str, bytes]:
+    """Keyword and text of a tEXt, zTXt or iTXt chunk.
+
+    limit: Bytes of a packed text that are unpacked.
+
+    Raises ValueError, zlib.error.
+    """
     keyword, rest = data.split(b"\0", 1)
     packed = kind == "zTXt"
     if kind == "iTXt":
@@ -58,17 +63,17 @@ def png_text(kind: str, data: bytes) -> tuple[str, bytes]:
     elif packed:
         rest = rest[1:]
     if packed:
-        rest = zlib.decompressobj().decompress(rest, MAX_INFLATED)
+        rest = zlib.decompressobj().decompress(rest, limit)
     return keyword.decode("latin-1"), rest
 
 
 def _chunks(data: bytes) -> Iterator[tuple[str, bytes]]:
-    """(type, payload), at last that of what follows the picture as 'trailer'."""
+    """(type, payload), but for those of pixels; at last what follows the picture, as 'trailer'."""
     position, kind = 8, ""
     while position + 12 <= len(data) and kind != "IEND":
         length = number(data, position, 4)
         kind = data[position + 4 : position + 8].decode("latin-1")
-        yield kind, data[position + 8 : position + 8 + length]
+        yield kind, data[position + 8 : position + 8 + length] if kind != "IDAT" else b""
         position += 12 + length
     if not is_filling(data[position:]):
         yield "trailer", data[position:]

@@ -15,9 +15,8 @@ def read_webp(data: bytes) -> Facts:
     position, end = 12, 8 + number(data, 4, 4, "little")
     while position + 8 <= min(end, len(data)):
         kind, size = data[position : position + 4], number(data, position + 4, 4, "little")
-        payload = data[position + 8 : position + 8 + size]
         if kind in (b"ICCP", b"EXIF", b"XMP ") and kind not in blocks:
-            blocks[kind] = payload
+            blocks[kind] = data[position + 8 : position + 8 + size]
         elif kind not in _CODING:
             losses.append(Loss("metadata", f"an unknown chunk ({kind.decode('latin-1').strip()})"))
         position += 8 + size + size % 2

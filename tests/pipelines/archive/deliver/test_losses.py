@@ -90,7 +90,7 @@ REFUSED = {
     "deep.avif": (".jpg", "8 bits"),
     "deep.jp2": (".jpg", "16 bits"),
     "deep-grey.png": (".jpg", "16 bits"),
-    "signed.tif": (".png", "8 bits"),
+    "signed.tif": (".png", "negative"),
     "signed-8.tif": (".png", "signed"),
     "long.tif": (".png", "32 bits"),
     "float.tif": (".png", "floating"),
