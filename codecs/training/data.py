@@ -25,6 +25,7 @@ from glassplate.codecs.errors import (
     TooManyPixelsError,
     UnsupportedImageError,
 )
+from glassplate.codecs.pillow import FORMATS
 from glassplate.codecs.training.callbacks import SILENT, Callbacks
 from glassplate.codecs.training.config import LARGEST_CROP, TrainConfig
 from glassplate.codecs.training.pictures import read_pictures
@@ -239,7 +240,7 @@ def _decode(content: bytes | Exception, smallest: int) -> npt.NDArray[np.uint8]:
     if isinstance(content, Exception):
         raise InputError(f"cannot be read: {content}")
     try:
-        with Image.open(io.BytesIO(content)) as image:
+        with Image.open(io.BytesIO(content), formats=FORMATS) as image:
             if image.width * image.height > MAX_PIXELS:
                 raise TooManyPixelsError(f"has {image.width} x {image.height} pixels")
             if min(image.size) < smallest:

@@ -16,6 +16,7 @@ from glassplate.flows.options.common import (
     ArchiveArgument,
     DeviceOption,
     JsonOption,
+    MaxPixelsOption,
     NoProgress,
     SourceArgument,
     compress_config,
@@ -132,9 +133,6 @@ MaxFailures = Annotated[
         " Default: 25%, and more than 10.",
     ),
 ]
-MaxPixels = Annotated[
-    int, typer.Option("--max-pixels", help="Larger pictures fail: a guard against bombs.")
-]
 VerifyShare = Annotated[
     str,
     typer.Option(
@@ -190,7 +188,7 @@ def compress(
     retry_failed: RetryFailed = False,
     reencode: Reencode = False,
     max_failures: MaxFailures = None,
-    max_pixels: MaxPixels = 200_000_000,
+    max_pixels: MaxPixelsOption = 200_000_000,
     verify: VerifyShare = "100%",
     measure: MeasureNames = "ms-ssim,ssimulacra2",
     latents: Latents = True,
@@ -270,7 +268,7 @@ def plan(
     device: DeviceOption = "auto",
     retry_failed: RetryFailed = False,
     reencode: Reencode = False,
-    max_pixels: MaxPixels = 200_000_000,
+    max_pixels: MaxPixelsOption = 200_000_000,
     plugin: Plugins = None,
     as_json: JsonOption = False,
 ) -> None:

@@ -14,6 +14,7 @@ from glassplate.flows.options.common import (
     DeviceOption,
     JsonOption,
     LossyOption,
+    MaxPixelsOption,
     NoProgress,
     WhereOption,
     output_of,
@@ -64,6 +65,7 @@ def get(
         typer.Option("--original", help="The source file byte for byte (bit-exact tiers only)."),
     ] = False,
     lossy: LossyOption = False,
+    max_pixels: MaxPixelsOption = 200_000_000,
     refine: RefineOption = "none",
     sampler: SamplerOption = None,
     steps: StepsOption = None,
@@ -111,7 +113,7 @@ def get(
         raise ConfigError("nothing is refined", "Say --refine flow.", "--detail-map")
     if options and original:
         raise ConfigError("a file is not refined", "Leave out --refine.", "--original")
-    opened = open_archive(archive, device=parse_device(device))
+    opened = open_archive(archive, device=parse_device(device), max_pixels=max_pixels)
     if options:
         output, shown = output_of(context), not (no_progress or as_json)
         picture = refined(output, opened, key, output_file, rectangle, options, shown=shown)
@@ -139,6 +141,7 @@ def extract(
         typer.Option("--format", help="Write all as png, tiff, jpg, ...", show_default=False),
     ] = None,
     lossy: LossyOption = False,
+    max_pixels: MaxPixelsOption = 200_000_000,
     device: DeviceOption = "auto",
     as_json: JsonOption = False,
 ) -> None:
@@ -158,7 +161,7 @@ def extract(
     from glassplate.pipelines.archive.deliver.folder import extract as extract_pictures
 
     output = output_of(context)
-    opened = open_archive(archive, device=parse_device(device))
+    opened = open_archive(archive, device=parse_device(device), max_pixels=max_pixels)
     result = extract_pictures(opened, where, directory, format, lossy=lossy)
     _wrote(output, result.written)
     for name, error in result.errors:

@@ -65,6 +65,12 @@ JsonOption = Annotated[
     bool,
     typer.Option("--json", help="JSON lines on stdout and nothing else there."),
 ]
+MaxPixelsOption = Annotated[
+    int,
+    typer.Option(
+        "--max-pixels", min=1, help="Larger pictures are not decoded: a guard against bombs."
+    ),
+]
 LossyOption = Annotated[
     bool,
     typer.Option(

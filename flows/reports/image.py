@@ -14,6 +14,7 @@ from PIL import Image, ImageOps, UnidentifiedImageError
 from glassplate.codecs import Pixels, Target
 from glassplate.codecs.errors import ConfigError, DamagedImageError, NotAnImageError
 from glassplate.codecs.measures.pixels import psnr
+from glassplate.codecs.pillow import open_picture
 from glassplate.codecs.svd.codec import SvdCodec
 from glassplate.codecs.svd.low_rank import element_count, rank_for_factor, singular_values
 from glassplate.flows.reports.figures import (
@@ -23,6 +24,7 @@ from glassplate.flows.reports.figures import (
     singular_value_figure,
 )
 from glassplate.flows.reports.pictures import data_url
+from glassplate.pipelines.pictures.limits import DEFAULT_MAX_PIXELS
 
 DEFAULT_FACTORS = (0.4, 0.2, 0.1, 0.02)
 MAX_SIDE = 2048
@@ -98,7 +100,7 @@ def _energy(values: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
 def _load(path: Path) -> tuple[Pixels, tuple[int, int] | None]:
     """Upright 8-bit pixels, grey or RGB, and the true (width, height) if they were scaled."""
     try:
-        with Image.open(path) as opened:
+        with open_picture(path, DEFAULT_MAX_PIXELS, str(path)) as opened:
             upright = ImageOps.exif_transpose(opened)
             image = upright.convert("L" if upright.mode in ("1", "L") else "RGB")
     except (UnidentifiedImageError, SyntaxError) as error:

@@ -26,6 +26,7 @@ from glassplate.flows.options.refinement import retrieve_config
 from glassplate.flows.scheduled.compress import unvisited, worth_retrying
 from glassplate.flows.terminal.wording import rates
 from glassplate.pipelines.jobs.progress import Progress, ProgressCallback
+from glassplate.pipelines.pictures.limits import DEFAULT_MAX_PIXELS
 from glassplate.pipelines.retrieve import run as stages
 from glassplate.pipelines.retrieve.planning import RetrieveConfig, RetrievePlan, plan_retrieve
 from glassplate.pipelines.retrieve.run import RetrieveLedger
@@ -41,6 +42,7 @@ def retrieve_images(
     where: str | None = None,
     format: str | None = None,  # noqa: A002 (as the command's option)
     lossy: bool = False,
+    max_pixels: int = DEFAULT_MAX_PIXELS,
     refine: str = "none",
     sampler: str | None = None,
     steps: int | None = None,
@@ -67,6 +69,7 @@ def retrieve_images(
         where=where,
         format=format,
         lossy=lossy,
+        max_pixels=max_pixels,
         refine=refine,
         sampler=sampler,
         steps=steps,

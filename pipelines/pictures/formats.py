@@ -8,7 +8,9 @@ from pathlib import PurePosixPath
 
 from PIL import Image
 
-DECODED = ("AVIF", "BMP", "GIF", "JPEG", "JPEG2000", "PNG", "PPM", "TIFF", "WEBP")
+from glassplate.codecs.pillow import FORMATS
+
+DECODED = FORMATS
 """Formats that are decoded, by Pillow's names. Pictures of other known formats are kept."""
 
 _MAGIC: tuple[tuple[bytes, str], ...] = (

@@ -1,14 +1,11 @@
 """From source bytes to upright 8-bit pixels, or to the reason why the bytes are kept as they are.
 
-Importing this module lifts Pillow's own limit on pixels for the whole process; `max_pixels` takes
-its place and is checked before anything is decoded.
+Pillow's own limit on pixels is left alone: `max_pixels` is checked before anything is decoded.
 """
 
 from __future__ import annotations
 
 import io
-import struct
-import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -17,7 +14,8 @@ import numpy as np
 from PIL import Image, UnidentifiedImageError
 
 from glassplate.codecs import Pixels
-from glassplate.codecs.errors import DamagedImageError, NotAnImageError, TooManyPixelsError
+from glassplate.codecs.errors import DamagedImageError, NotAnImageError
+from glassplate.codecs.pillow import PILLOW_ERRORS, open_picture
 from glassplate.pipelines.pictures.formats import (
     DECODED,
     deeper_than_8_bit,
@@ -27,25 +25,6 @@ from glassplate.pipelines.pictures.formats import (
 from glassplate.pipelines.pictures.metadata import Loss, read_facts
 from glassplate.pipelines.pictures.orientation import upright
 from glassplate.pipelines.pictures.segment import Segment
-
-Image.MAX_IMAGE_PIXELS = None
-
-_DECODE_ERRORS = (
-    OSError,
-    SyntaxError,
-    ValueError,
-    EOFError,
-    struct.error,
-    zlib.error,
-    MemoryError,
-    OverflowError,
-    IndexError,
-    KeyError,
-    TypeError,
-    AttributeError,
-    NotImplementedError,
-)
-"""Everything that Pillow is known to raise on damaged files."""
 
 _REPLACE = "Replace the file by a sound copy; the next run takes it."
 _REASONS = {
@@ -114,30 +93,15 @@ def ingest(data: bytes, subject: str, max_pixels: int, *, whole: bool = True) ->
     if label not in DECODED:
         return Picture(None, "unsupported-format", label)
     try:
-        with Image.open(io.BytesIO(data), formats=_plugins(label)) as image:
-            _check_size(image, max_pixels, subject)
+        with open_picture(data, max_pixels, subject, [label]) as image:
             return _read(image, data, label, max_pixels, whole=whole)
     except UnidentifiedImageError as error:
         if label == "TIFF" and not first_directory_is_missing(data):
             return Picture(None, "unsupported-format", label)
         raise DamagedImageError("the header cannot be read", _REPLACE, subject) from error
-    except _DECODE_ERRORS as error:
+    except PILLOW_ERRORS as error:
         cause = str(error) or type(error).__name__
         raise DamagedImageError(f"cannot be decoded: {cause}", _REPLACE, subject) from error
-
-
-def _plugins(label: str) -> tuple[str, ...]:
-    return ("JPEG", "MPO") if label == "JPEG" else (label,)
-
-
-def _check_size(image: Image.Image, max_pixels: int, subject: str) -> None:
-    pixels = image.width * image.height
-    if pixels > max_pixels:
-        raise TooManyPixelsError(
-            f"{image.width} x {image.height} = {pixels} pixels, at most {max_pixels} are allowed",
-            "Raise --max-pixels if the picture is legitimate.",
-            subject,
-        )
 
 
 def _read(image: Image.Image, data: bytes, label: str, max_pixels: int, *, whole: bool) -> Picture:
@@ -146,7 +110,7 @@ def _read(image: Image.Image, data: bytes, label: str, max_pixels: int, *, whole
     orientation = facts.orientation
     reason = _keep_reason(image, data, label, tags) or facts.keep_reason(whole=whole)
     if label == "PNG":
-        with Image.open(io.BytesIO(data)) as again:
+        with Image.open(io.BytesIO(data), formats=("PNG",)) as again:
             again.verify()  # decoding does not look at the checksums of pixel data
     frames = int(getattr(image, "n_frames", 1))
     for frame in range(min(frames, max(1, max_pixels // (image.width * image.height)))):

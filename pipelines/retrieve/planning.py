@@ -32,6 +32,7 @@ from glassplate.pipelines.archive.read.reader import Archive, open_archive
 from glassplate.pipelines.errors import NotFoundError, ShardDamagedError
 from glassplate.pipelines.faults import first_fault
 from glassplate.pipelines.jobs.config import JobConfig
+from glassplate.pipelines.pictures.limits import DEFAULT_MAX_PIXELS
 from glassplate.pipelines.storage.store import Store
 
 FOLDER = "_retrieve"
@@ -46,6 +47,7 @@ class RetrieveConfig(JobConfig):
     out: Folder or bucket, a path or fsspec URL; empty, or of a retrieval with these options.
     where: SQL over the catalogue; None: everything that is stored.
     format: Suffix of all files ('png'); None: bit-exact pictures as their source files, others PNG.
+    max_pixels: Files that were kept as they are, and have more, are not decoded.
     lossy: Write also what the format does not hold whole; else that is a failed row.
     refine: None: plain pictures. Pictures whose codec has no refiner come out plain in any case.
     restore: Likewise; what is no still 8-bit grey or RGB picture comes out plain. Only one of both.
@@ -56,6 +58,7 @@ class RetrieveConfig(JobConfig):
     where: str | None = None
     format: str | None = Field(default=None, pattern=r"^\.?[A-Za-z0-9]+$")
     lossy: bool = False
+    max_pixels: int = Field(default=DEFAULT_MAX_PIXELS, ge=1)
     refine: RefineOptions | None = None
     restore: RestoreOptions | None = None
     retry_failed: bool = False

@@ -116,4 +116,4 @@ def open_snapshot(config: RetrieveConfig, snapshot: int) -> Archive:
     import torch
 
     torch.set_num_threads(max(1, (os.cpu_count() or 1) // config.workers))
-    return open_archive(config.archive, snapshot, config.device)
+    return open_archive(config.archive, snapshot, config.device, max_pixels=config.max_pixels)

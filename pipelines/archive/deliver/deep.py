@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -12,8 +11,9 @@ import numpy.typing as npt
 from PIL import Image
 
 from glassplate.codecs import Region
+from glassplate.codecs.pillow import PILLOW_ERRORS, open_picture
 from glassplate.pipelines.archive.deliver.embed import finish_deep_png
-from glassplate.pipelines.archive.read.picture import check_region, no_pixel_limit, with_metadata
+from glassplate.pipelines.archive.read.picture import check_region, with_metadata
 from glassplate.pipelines.pictures.formats import sniff
 from glassplate.pipelines.pictures.metadata import read_facts
 from glassplate.pipelines.pictures.shown import losses_when_shown
@@ -39,27 +39,27 @@ _TURNS: Mapping[int, Callable[[_Samples], _Samples]] = {
 _PHOTOMETRIC, _RGB = 262, 2
 
 
-def deep_png(data: bytes, region: Region | None, label: str) -> bytes | None:
+def deep_png(data: bytes, region: Region | None, label: str, max_pixels: int) -> bytes | None:
     """A file of 16-bit colours, or a region of its upright picture, as a PNG with its metadata.
 
     Args:
         data: A source file of the archive.
         region: In upright pixels; None: all.
         label: Its name.
+        max_pixels: Larger pictures are not decoded.
 
     Returns None if the file is anything else, or says more than a PNG does. Raises ConfigError for
-    a region outside of the picture.
+    a region outside of the picture, TooManyPixelsError.
     """
     kind = sniff(data, label) or ""
     if kind not in _DECODERS:
         return None
-    with no_pixel_limit():
-        try:
-            opened = Image.open(io.BytesIO(data), formats=(kind,))
+    try:
+        with open_picture(data, max_pixels, label, [kind]) as opened:
             facts = read_facts(opened, data, kind)
             losses = list(losses_when_shown(opened, data, kind, facts))
-        except (OSError, SyntaxError, ValueError):
-            return None
+    except PILLOW_ERRORS:
+        return None
     other_ink = kind == "TIFF" and dict(opened.tag_v2).get(_PHOTOMETRIC) != _RGB  # type: ignore[attr-defined]
     if "transparency" in opened.info or other_ink or {loss.reason for loss in losses} != {"16-bit"}:
         return None

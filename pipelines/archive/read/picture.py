@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import io
-import threading
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -14,9 +11,11 @@ from PIL import Image
 from glassplate.codecs import Codec, Pixels, Region
 from glassplate.codecs.container.bitstream import Header
 from glassplate.codecs.errors import ConfigError, UnsupportedImageError
+from glassplate.codecs.pillow import PILLOW_ERRORS, open_picture
 from glassplate.pipelines.archive.format.schema import BitstreamRow
 from glassplate.pipelines.errors import LossError
 from glassplate.pipelines.pictures.formats import sniff
+from glassplate.pipelines.pictures.limits import DEFAULT_MAX_PIXELS
 from glassplate.pipelines.pictures.metadata import Facts, read_facts
 from glassplate.pipelines.pictures.orientation import resolution_of, upright
 from glassplate.pipelines.pictures.segments import dots_per_inch, texts
@@ -26,9 +25,7 @@ if TYPE_CHECKING:
     from glassplate.pipelines.archive.read.locate import Stored
     from glassplate.pipelines.pictures.ingest import Picture
 
-_PILLOW = threading.Lock()
-
-
+_TAKE_THE_FILE = "Take the file itself: give an output name with the source's own suffix."
 _BLOCKS = ("icc_profile", "exif", "xmp")
 _OPAQUE = {("L", "LA"), ("RGB", "RGBA")}
 """Stored mode and the source's: alpha that is 255 everywhere is not stored."""
@@ -51,30 +48,42 @@ def as_image(pixels: Pixels, row: BitstreamRow, stored: Stored) -> Image.Image:
 
 
 def from_file(
-    data: bytes, row: BitstreamRow, region: Region | None, label: str, *, lossy: bool = False
+    data: bytes,
+    row: BitstreamRow,
+    region: Region | None,
+    label: str,
+    *,
+    lossy: bool = False,
+    max_pixels: int = DEFAULT_MAX_PIXELS,
 ) -> Image.Image:
-    """Show an original file as a picture: first frame, upright. Its pixels are not limited.
+    """Show an original file as a picture: first frame, upright; by the decoder of its format alone.
 
     lossy: Show it also where the file holds more than a Pillow image does.
 
-    Raises LossError, UnsupportedImageError if Pillow does not read the format, ConfigError.
+    Raises LossError, UnsupportedImageError if Pillow does not read the format, TooManyPixelsError,
+    ConfigError.
     """
-    kind = sniff(data, label) or ""
-    with no_pixel_limit():
-        try:
-            opened = Image.open(io.BytesIO(data))
+    kind = sniff(data, label)
+    if kind is None:
+        raise UnsupportedImageError("is not in a format that is shown", _TAKE_THE_FILE, label)
+    try:
+        with open_picture(data, max_pixels, label, [kind]) as opened:
             facts = read_facts(opened, data, kind)
             losses = list(losses_when_shown(opened, data, kind, facts))
             if losses and not lossy:
                 raise would_lose([loss.what for loss in losses], label)
             opened.load()
-        except (OSError, SyntaxError, ValueError) as error:
-            raise UnsupportedImageError(
-                f"Pillow cannot show the original ({error})",
-                "Take the file itself: give an output name with the source's own suffix.",
-                label,
-            ) from error
-    image: Image.Image = opened
+            image = _as_shown(opened, facts, region, label)
+    except PILLOW_ERRORS as error:
+        cause = f"Pillow cannot show the original ({str(error) or type(error).__name__})"
+        raise UnsupportedImageError(cause, _TAKE_THE_FILE, label) from error
+    stored = {name: value for name in _BLOCKS if (value := getattr(row, name))}
+    return with_metadata(image, replace(facts, **stored))
+
+
+def _as_shown(opened: Image.Image, facts: Facts, region: Region | None, label: str) -> Image.Image:
+    """A loaded file upright, with its alpha as alpha, cut to the region."""
+    image = opened
     if opened.format != "TIFF":  # Pillow turns TIFF files as it loads them
         image = upright(opened, facts.orientation)
     if image.mode in ("P", "PA") and image.palette and image.palette.mode == "RGBA":
@@ -83,8 +92,7 @@ def from_file(
     if region:
         right, bottom = region.x + region.width, region.y + region.height
         image = image.crop((region.x, region.y, min(right, image.width), min(bottom, image.height)))
-    stored = {name: value for name in _BLOCKS if (value := getattr(row, name))}
-    return with_metadata(image, replace(facts, **stored))
+    return image
 
 
 def would_lose(what: Sequence[str], label: str) -> LossError:
@@ -123,14 +131,3 @@ def check_region(region: Region | None, size: tuple[int, int], label: str) -> No
             "Give a region that begins inside.",
             label,
         )
-
-
-@contextmanager
-def no_pixel_limit() -> Iterator[None]:
-    """What is in the archive was admitted on purpose, however large."""
-    with _PILLOW:
-        limit, Image.MAX_IMAGE_PIXELS = Image.MAX_IMAGE_PIXELS, None
-        try:
-            yield
-        finally:
-            Image.MAX_IMAGE_PIXELS = limit

@@ -31,6 +31,7 @@ from glassplate.pipelines.archive.format.snapshots import (
 )
 from glassplate.pipelines.archive.read.locate import Locator, Stored
 from glassplate.pipelines.errors import ArchiveError, LossError, NotFoundError
+from glassplate.pipelines.pictures.limits import DEFAULT_MAX_PIXELS
 from glassplate.pipelines.storage.store import Store
 
 if TYPE_CHECKING:
@@ -50,6 +51,7 @@ def open_archive(
     snapshot: int | None = None,
     device: Device = "auto",
     storage_options: Mapping[str, Any] | None = None,
+    max_pixels: int = DEFAULT_MAX_PIXELS,
 ) -> Archive:
     """Open an archive at its newest snapshot, or at an older one.
 
@@ -58,17 +60,18 @@ def open_archive(
         snapshot: Number of a snapshot; None: the newest sound one.
         device: Where codecs decode.
         storage_options: For the fsspec file system.
+        max_pixels: Files that were kept as they are, and have more, are not decoded.
 
     Raises ArchiveError (ManifestError for a damaged snapshot asked for by number), NotFoundError.
     """
     store = Store(str(url), **(storage_options or {}))
     check_archive(store)
     if snapshot is not None:
-        return Archive(store, _numbered(store, snapshot), device)
+        return Archive(store, _numbered(store, snapshot), device, max_pixels)
     current = current_snapshot(store)
     if current is None:
         raise ArchiveError("nothing has been committed yet", "Run `glassplate compress`.", url)
-    return Archive(store, current, device)
+    return Archive(store, current, device, max_pixels)
 
 
 class Archive:
@@ -79,10 +82,17 @@ class Archive:
     version; a name that several sources share means the one archived last.
     """
 
-    def __init__(self, store: Store, manifest: Snapshot, device: Device = "auto") -> None:
+    def __init__(
+        self,
+        store: Store,
+        manifest: Snapshot,
+        device: Device = "auto",
+        max_pixels: int = DEFAULT_MAX_PIXELS,
+    ) -> None:
         self.store = store
         self.manifest = manifest
         self._device = device
+        self.max_pixels = max_pixels
         self._locator = Locator(store, manifest)
         self._codecs: dict[str, Codec | FileCodec] = {}
         self._refiners: dict[tuple[str, RefineOptions], Refiner] = {}
@@ -93,7 +103,8 @@ class Archive:
 
     def snapshot(self, number: int) -> Archive:
         """The archive as it was. Raises NotFoundError, ManifestError."""
-        return Archive(self.store, _numbered(self.store, number), self._device)
+        snapshot = _numbered(self.store, number)
+        return Archive(self.store, snapshot, self._device, self.max_pixels)
 
     def find(self, key: str) -> ImageRow:
         """The catalogue row of a key. Raises NotFoundError, ShardDamagedError."""
@@ -139,7 +150,8 @@ class Archive:
         try:
             if isinstance(codec, FileCodec):
                 data = codec.decode_file(row.bitstream)
-                return from_file(data, row, region, stored.label, lossy=lossy)
+                limit = self.max_pixels
+                return from_file(data, row, region, stored.label, lossy=lossy, max_pixels=limit)
             header = unpack(row.bitstream).header
             return from_pixels(codec, row, header, region, stored)
         except BitstreamError as error:

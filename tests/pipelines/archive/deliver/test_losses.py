@@ -187,7 +187,7 @@ def test_16_bit_colours_come_out_upright_with_their_metadata(
         (b"tEXt", b"Title\0" + metadata_files.TEXT),
     ]
     data = png[:33] + b"".join(metadata_files.chunk(*one) for one in chunks) + png[33:]
-    out = deep_png(data, None, "a.png")
+    out = deep_png(data, None, "a.png", 1 << 20)
     assert out
     levels = (COLOURS >> 8).astype(np.uint8)
     expected = np.asarray(upright(Image.fromarray(levels), orientation))
@@ -201,7 +201,7 @@ def test_16_bit_colours_come_out_upright_with_their_metadata(
 def test_what_is_no_16_bit_colour_is_none_of_it() -> None:
     made = files()
     for name in ("deep-grey.png", "signed.tif", "moving.png", "deep.avif", "cmyk.jpg"):
-        assert deep_png(made[name], None, name) is None
+        assert deep_png(made[name], None, name, 1 << 20) is None
 
 
 def test_extract_and_retrieve_name_what_they_refuse(archive: Archive, tmp_path: Path) -> None:
