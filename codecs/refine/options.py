@@ -10,6 +10,9 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 Kind = Literal["flow", "diffusion", "gan"]
 
 MAX_STEPS = 1000
+SHIFT, MAX_NOISE = 0.1, 100.0
+"""Of diffusion's schedule, unless asked for otherwise; see `ShiftedCosine`."""
+
 SAMPLERS: dict[Kind, dict[str, int]] = {
     "flow": {"flow": 4, "noise-flow": 25},
     "diffusion": {"ddim": 25, "ddpm": 25},

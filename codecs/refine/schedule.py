@@ -13,6 +13,8 @@ from typing import Protocol
 import torch
 from torch import Tensor
 
+from glassplate.codecs.refine.options import MAX_NOISE, SHIFT
+
 MAX_LOG_SNR = 20.0
 
 
@@ -39,8 +41,8 @@ class ShiftedCosine:
         from that much noise around the reconstruction.
     """
 
-    shift: float = 0.1
-    max_noise: float = 100.0
+    shift: float = SHIFT
+    max_noise: float = MAX_NOISE
 
     def __post_init__(self) -> None:
         if not (self.shift > 0 and self.max_noise > 0):

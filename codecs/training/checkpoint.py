@@ -12,6 +12,7 @@ from pydantic import ValidationError
 from torch import Tensor
 
 from glassplate.codecs.errors import ConfigError, WeightsError
+from glassplate.codecs.option import options
 from glassplate.codecs.training.config import TrainConfig
 
 
@@ -48,12 +49,14 @@ class Checkpoint:
             raise WeightsError(
                 f"not a checkpoint: {error}", "Start a new run in an empty folder.", str(path)
             ) from error
-        for field, option in config.fixed.items():
+        for field, option in options(type(config)).items():
+            if not option.fixed:
+                continue
             old, new = getattr(begun, field), getattr(config, field)
             if old != new:
                 raise ConfigError(
                     f"the run in {path.parent} was begun with {old or 'none'}, not {new or 'none'}",
                     "Leave that as it was, or give an empty --out.",
-                    option,
+                    option.flag(field),
                 )
         return checkpoint

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any, ClassVar, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
 from glassplate.codecs.base import Device, resolve_device
+from glassplate.codecs.option import Option
 from glassplate.codecs.training.trainers import TRAINERS
 
 BATCH = {"cpu": 16, "cuda": 64}
@@ -43,35 +44,63 @@ class TrainConfig(BaseModel):
     learning_rate: Of the peak. Without one: high for a fresh model, lower for fine-tuning.
     momentum: Of the optimiser.
     average: Decay of the moving average that is exported, once the run is old enough for it.
-    fixed: Field -> option that stays as it was when a run is gone on with.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
-    fixed: ClassVar[dict[str, str]] = {
-        "kind": "--kind", "source": "--data", "size": "--size", "start": "--start",
-        "max_crops": "--max-crops", "seed": "--seed",
-    }  # fmt: skip
-
-    kind: str = "hyperprior"
-    source: Url
-    out: Path
-    size: str = ""
-    start: Literal["shipped"] | Path | None = None
-    licence: str = ""
-    max_crops: int = Field(default=10_000, ge=64)
-    steps: int | None = Field(default=None, gt=0)
-    minutes: float | None = Field(default=None, gt=0)
-    batch: int = Field(default=BATCH["cpu"], gt=0)
-    crop: int = Field(default=128, gt=0, le=LARGEST_CROP, multiple_of=64)
+    source: Annotated[
+        Url,
+        Option(
+            "Pictures: a directory, a glob, tar or Parquet files of them; any fsspec URL.",
+            name="data",
+            metavar="URL",
+            fixed=True,
+        ),
+    ]
+    out: Annotated[Path, Option("Where checkpoint, log, weights and model card go.", metavar="DIR")]
+    kind: Annotated[str, Option("What is trained.", metavar="NAME", fixed=True)] = "hyperprior"
+    size: Annotated[
+        str,
+        Option("Of the model. Default: one for a CPU.", metavar="NAME", depends=True, fixed=True),
+    ] = ""
+    minutes: Annotated[
+        float | None, Option("Train this long, earlier runs included."), Field(gt=0)
+    ] = None
+    steps: Annotated[
+        int | None, Option("Or so many steps; the first to be reached ends."), Field(gt=0)
+    ] = None
+    start: Annotated[
+        Literal["shipped"] | Path | None,
+        Option(
+            "Fine-tune these weights, a file or its folder, or `shipped`.",
+            metavar="WEIGHTS",
+            fixed=True,
+        ),
+    ] = None
+    batch: Annotated[
+        int, Option("Crops a step. Default: as suits the device.", depends=True), Field(gt=0)
+    ] = BATCH["cpu"]
+    crop: Annotated[
+        int,
+        Option("Side of the crops in pixels."),
+        Field(gt=0, le=LARGEST_CROP, multiple_of=64),
+    ] = 128
     late_crop: int = Field(default=256, gt=0, le=LARGEST_CROP, multiple_of=64)
     late_from: float = Field(default=0.75, ge=0, le=1)
-    learning_rate: float = Field(default=LEARNING_RATE, gt=0)
+    learning_rate: Annotated[
+        float, Option("At its peak. Default: lower with --start.", depends=True), Field(gt=0)
+    ] = LEARNING_RATE
     momentum: float = Field(default=0.9, ge=0, lt=1)
     clip: float = Field(default=1.0, gt=0)
     average: float = Field(default=0.999, ge=0, lt=1)
     half: bool = True
-    device: Device = "auto"
-    seed: int = 0
+    max_crops: Annotated[
+        int,
+        Option("Take at most so many parts of the pictures, 0.8 MB each on disk.", fixed=True),
+        Field(ge=64),
+    ] = 10_000
+    licence: Annotated[str, Option("Of the pictures; goes onto the model card.")] = ""
+    seed: Annotated[int, Option("Seed of all random choices.", fixed=True)] = 0
+    device: Annotated[Device, Option("Where it runs; cuda without a GPU is an error.")] = "auto"
     checkpoint_minutes: float = Field(default=3, gt=0)
     validate_minutes: float = Field(default=5, gt=0)
 

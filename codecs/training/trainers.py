@@ -17,18 +17,29 @@ class Trainer:
         goes on training in `config.out`, writes weights and model card there, and returns the
         weight file. summary: A line for people, with the sizes that there are. size: The one that
         is trained if none is asked for. defaults: Of `TrainConfig`, where this kind has its own.
+    config: 'module:class', the options that this kind has. example: Of options, for its help.
     """
 
     target: str
     summary: str
     size: str
     defaults: Mapping[str, Any] = field(default_factory=dict)
+    config: str = "glassplate.codecs.training.config:TrainConfig"
+    example: str = "--start shipped"
 
     def load(self) -> Callable[..., Path]:
         """The function that trains; its module is imported here."""
-        module, function = self.target.split(":")
-        train: Callable[..., Path] = getattr(import_module(module), function)
+        train: Callable[..., Path] = _imported(self.target)
         return train
+
+    def options(self) -> Any:
+        """The class of its configuration, a `TrainConfig` or one that is made from it."""
+        return _imported(self.config)
+
+
+def _imported(target: str) -> Any:
+    module, name = target.split(":")
+    return getattr(import_module(module), name)
 
 
 TRAINERS: dict[str, Trainer] = {
@@ -49,11 +60,14 @@ TRAINERS: dict[str, Trainer] = {
             "late_from": 1,
             "validate_minutes": 1,
         },
+        example="--size 64",
     ),
     "hyperprior": Trainer(
         "glassplate.codecs.hyperprior.training.train:train_hyperprior",
         "The learned codec; size small for a CPU and some hours, or base for a GPU.",
         "small",
+        config="glassplate.codecs.hyperprior.training.config:HyperpriorTrainConfig",
+        example="--start shipped --ms-ssim 0.3 --ssimulacra2 0.3",
     ),
     "vae": Trainer(
         "glassplate.codecs.vae.training.train:train_vae",
@@ -64,11 +78,15 @@ TRAINERS: dict[str, Trainer] = {
         "glassplate.codecs.refine.training.train:train_refiner",
         "A refiner for hyperprior's pictures; size small for a CPU, or base for a GPU.",
         "small",
+        config="glassplate.codecs.refine.training.config:RefinerTrainConfig",
+        example="--kind diffusion",
     ),
     "restorer": Trainer(
         "glassplate.codecs.restore.training.train:train_restorer",
         "A denoiser, or a network for super-resolution; size small, for a CPU.",
         "small",
         {"average": 0.998, "late_from": 1},
+        config="glassplate.codecs.restore.training.config:RestorerTrainConfig",
+        example="--task upscale",
     ),
 }

@@ -8,22 +8,10 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from glassplate.codecs.errors import ConfigError
-from glassplate.flows.options.common import (
-    DeviceOption,
-    JsonOption,
-    output_of,
-    train_config,
-)
-from glassplate.flows.options.training import (
-    BatchOption,
-    CropOption,
-    DataOption,
-    MaxCropsOption,
-    MinutesOption,
-    OutOption,
-    SeedOption,
-    StepsOption,
-)
+from glassplate.codecs.training.config import TrainConfig
+from glassplate.flows.options.common import JsonOption, output_of
+from glassplate.flows.options.signature import as_command
+from glassplate.flows.options.training import check_budget
 from glassplate.flows.terminal.output import one_line
 
 if TYPE_CHECKING:
@@ -39,13 +27,20 @@ def about() -> None:
     """Train variants of a model under one budget and compare them."""
 
 
-@app.command()
-def autoencoder(
+_HELP = """Maximum against stride, plain against residual against variational, at 1 to 4 bits.
+
+The budget is that of the whole grid, in equal shares. The same command goes on where it ended.
+Writes study.json, study.md and a figure, with JPEG at the same bits.
+
+Example:
+
+    glassplate study autoencoder --data photos/ --out study/ --minutes 60
+"""
+
+
+def _autoencoder(
     context: typer.Context,
-    data: DataOption,
-    out: OutOption,
-    minutes: MinutesOption = None,
-    steps: StepsOption = None,
+    config: TrainConfig,
     arm: Annotated[
         list[str] | None,
         typer.Option("--arm", help="Only this way of building it; can be repeated."),
@@ -53,27 +48,9 @@ def autoencoder(
     bits: Annotated[
         list[int] | None, typer.Option("--bits", help="Only so many bits; can be repeated.")
     ] = None,
-    batch: BatchOption = None,
-    crop: CropOption = 64,
-    max_crops: MaxCropsOption = 10_000,
-    seed: SeedOption = 0,
-    device: DeviceOption = "auto",
     as_json: JsonOption = False,
 ) -> None:
-    """Maximum against stride, plain against residual against variational, at 1 to 4 bits.
-
-    The budget is that of the whole grid, in equal shares. The same command goes on where it ended.
-    Writes study.json, study.md and a figure, with JPEG at the same bits.
-
-    Example:
-
-        glassplate study autoencoder --data photos/ --out study/ --minutes 60
-    """
-    config = train_config(
-        kind="autoencoder", source=data, out=out, minutes=minutes, steps=steps, batch=batch,
-        crop=crop, late_crop=2 * crop, max_crops=max_crops, seed=seed, device=device,
-        learning_rate=LEARNING_RATE,
-    )  # fmt: skip
+    check_budget(config)
     from glassplate.codecs.autoencoder.model import ARMS, BITS
     from glassplate.codecs.autoencoder.training.study import run_study
     from glassplate.flows.reports.study import write_study
@@ -93,8 +70,27 @@ def autoencoder(
             f"after {result.steps} steps"
         )
 
-    results = run_study(config, arms, chosen, on_result=tell)
-    for file in write_study(results, out, f"pictures of {config.source}"):
+    results = run_study(_late_twice_as_wide(config), arms, chosen, on_result=tell)
+    for file in write_study(results, config.out, f"pictures of {config.source}"):
         if output.as_json:
             output.record({"event": "file", "file": str(file)})
         output.message(f"wrote {one_line(str(file))}")
+
+
+def _late_twice_as_wide(config: TrainConfig) -> TrainConfig:
+    return TrainConfig.model_validate(config.model_dump() | {"late_crop": 2 * config.crop})
+
+
+app.command("autoencoder")(
+    as_command(
+        TrainConfig,
+        _autoencoder,
+        _HELP,
+        defaults={"crop": 64},
+        kind="autoencoder",
+        size=None,
+        start=None,
+        licence="",
+        learning_rate=LEARNING_RATE,
+    )
+)

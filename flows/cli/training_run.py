@@ -8,19 +8,18 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import typer
 
 from glassplate.codecs.registry import codec_names
 from glassplate.codecs.training.callbacks import Callbacks, Step
-from glassplate.flows.options.common import output_of
+from glassplate.codecs.training.config import TrainConfig
+from glassplate.flows.options.common import JsonOption, NoProgress, output_of
+from glassplate.flows.options.training import check_budget
 from glassplate.flows.terminal.live import Show, live_count
 from glassplate.flows.terminal.output import Output, one_line
 from glassplate.flows.terminal.wording import step_text, validation_text
-
-if TYPE_CHECKING:
-    from glassplate.codecs.training.config import TrainConfig
 
 INTERVAL = 5.0
 """Seconds between messages about steps and pictures."""
@@ -33,15 +32,21 @@ _NEXT = dict.fromkeys(codec_names(), _COMPRESS) | {
 """How what was trained is used."""
 
 
-def run_training(context: typer.Context, config: TrainConfig, *, shown: bool) -> None:
+def run_training(
+    context: typer.Context,
+    config: TrainConfig,
+    no_progress: NoProgress = False,
+    as_json: JsonOption = False,
+) -> None:
     """Train as configured; progress to stderr, records to stdout with --json."""
+    check_budget(config)
     from glassplate.codecs.training.train import train_model
     from glassplate.flows.reports.training import PAGE
 
     output = output_of(context)
     with (
         _stopping(output) as interrupt,
-        live_count(output.stderr, "training", shown=shown and not output.as_json) as show,
+        live_count(output.stderr, "training", shown=not (no_progress or as_json)) as show,
     ):
         weights = train_model(config, _callbacks(config, output, interrupt, show))
     sha256 = hashlib.sha256(weights.read_bytes()).hexdigest()

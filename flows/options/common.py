@@ -21,10 +21,6 @@ from glassplate.flows.terminal.output import output_of as output_of
 if TYPE_CHECKING:
     from pydantic import ValidationError
 
-    from glassplate.codecs.hyperprior.training.train import HyperpriorTrainConfig
-    from glassplate.codecs.refine.training.train import RefinerTrainConfig
-    from glassplate.codecs.restore.training.train import RestorerTrainConfig
-    from glassplate.codecs.training.config import TrainConfig
     from glassplate.pipelines.compress.config import CompressConfig
     from glassplate.pipelines.evaluate.codec_curves import EvaluateConfig
 
@@ -42,7 +38,6 @@ _OPTION_OF_FIELD = {
     "measures": "--measure",
     "target.max_bpp": "--max-bpp",
     "verify_fraction": "--verify",
-    "refiner": "--kind",
 }
 
 _SECONDS = {"s": 1, "m": 60, "min": 60, "h": 3600, "d": 86400}
@@ -128,40 +123,6 @@ def evaluate_config(**fields: Any) -> EvaluateConfig:
     from glassplate.pipelines.evaluate.codec_curves import EvaluateConfig
 
     return validated(EvaluateConfig, fields)
-
-
-def train_config(**fields: Any) -> TrainConfig:
-    """The options of a training run. Raises ConfigError naming the option, DeviceError."""
-    from glassplate.codecs.training.config import TrainConfig
-
-    return _timed(TrainConfig, fields)
-
-
-def hyperprior_config(**fields: Any) -> HyperpriorTrainConfig:
-    """The options of training `hyperprior`. Raises ConfigError naming the option, DeviceError."""
-    from glassplate.codecs.hyperprior.training.train import HyperpriorTrainConfig
-
-    return _timed(HyperpriorTrainConfig, fields)
-
-
-def refiner_config(**fields: Any) -> RefinerTrainConfig:
-    """The options of training a refiner. Raises ConfigError naming the option, DeviceError."""
-    from glassplate.codecs.refine.training.train import RefinerTrainConfig
-
-    return _timed(RefinerTrainConfig, fields)
-
-
-def restorer_config(**fields: Any) -> RestorerTrainConfig:
-    """The options of training a restorer. Raises ConfigError naming the option, DeviceError."""
-    from glassplate.codecs.restore.training.train import RestorerTrainConfig
-
-    return _timed(RestorerTrainConfig, fields)
-
-
-def _timed(model: type[Model], fields: dict[str, Any]) -> Model:
-    if fields.get("minutes") is None and fields.get("steps") is None:
-        raise ConfigError("say how long to train", "For example --minutes 60.", "--minutes")
-    return validated(model, fields)
 
 
 def validated(

@@ -26,7 +26,8 @@ from glassplate.codecs.training.callbacks import Callbacks, Step
 from glassplate.codecs.training.config import TrainConfig
 from glassplate.codecs.training.loop import METRICS, read_metrics
 from glassplate.codecs.training.train import train_model
-from glassplate.flows.options.common import train_config
+from glassplate.flows.options.signature import as_flow
+from glassplate.flows.options.training import check_budget
 from glassplate.flows.reports.training import write_training_report
 from glassplate.flows.terminal.wording import step_text, validation_row, validation_text
 
@@ -34,45 +35,17 @@ PROGRESS_INTERVAL = 5.0
 """Seconds between updates of the progress artifact."""
 
 
-@flow(name="train-codec")
-def train_codec(
-    data: str,
-    out: str,
-    kind: str = "hyperprior",
-    size: str | None = None,
-    minutes: float | None = None,
-    steps: int | None = None,
-    start: str | None = None,
-    batch: int | None = None,
-    crop: int = 128,
-    learning_rate: float | None = None,
-    max_crops: int = 10_000,
-    licence: str = "",
-    seed: int = 0,
-    device: str = "auto",
-) -> str:
+def _train_codec(config: TrainConfig) -> str:
     """Train a codec on a collection, or go on training it; parameters as in `TrainConfig`.
 
     Returns the weight file, for the parameter `weights` of compress-archive. The flow run fails
     with ConfigError, InputError or WeightsError where the parameters, pictures or weights are bad.
     """
-    config = train_config(
-        source=data,
-        out=out,
-        kind=kind,
-        size=size,
-        minutes=minutes,
-        steps=steps,
-        start=start,
-        batch=batch,
-        crop=crop,
-        learning_rate=learning_rate,
-        max_crops=max_crops,
-        licence=licence,
-        seed=seed,
-        device=device,
-    )
+    check_budget(config)
     return train(config)
+
+
+train_codec = flow(name="train-codec")(as_flow(TrainConfig, _train_codec))
 
 
 @task(cache_policy=NO_CACHE)

@@ -10,54 +10,22 @@ from __future__ import annotations
 
 from prefect import flow
 
-from glassplate.flows.options.common import refiner_config
+from glassplate.codecs.refine.training.config import RefinerTrainConfig
+from glassplate.flows.options.signature import as_flow
+from glassplate.flows.options.training import check_budget
 from glassplate.flows.scheduled.train import train
 
 
-@flow(name="train-refiner")
-def train_refiner(
-    data: str,
-    out: str,
-    kind: str = "flow",
-    codec_weights: str | None = None,
-    shift: float | None = None,
-    max_noise: float | None = None,
-    perceptual: float | None = None,
-    size: str | None = None,
-    minutes: float | None = None,
-    steps: int | None = None,
-    start: str | None = None,
-    batch: int | None = None,
-    crop: int = 128,
-    learning_rate: float | None = None,
-    max_crops: int = 10_000,
-    licence: str = "",
-    seed: int = 0,
-    device: str = "auto",
-) -> str:
+def _train_refiner(config: RefinerTrainConfig) -> str:
     """Train a refiner, or go on training it; parameters as in `RefinerTrainConfig`.
 
     Returns the weight file, for the parameter `refiner_weights` of retrieve-images. The run fails
     with ConfigError, InputError or WeightsError where parameters, pictures or weights are bad.
     """
-    config = refiner_config(
-        source=data,
-        out=out,
-        refiner=kind,
-        codec_weights=codec_weights,
-        shift=shift,
-        max_noise=max_noise,
-        perceptual=perceptual,
-        size=size,
-        minutes=minutes,
-        steps=steps,
-        start=start,
-        batch=batch,
-        crop=crop,
-        learning_rate=learning_rate,
-        max_crops=max_crops,
-        licence=licence,
-        seed=seed,
-        device=device,
-    )
+    check_budget(config)
     return train(config)
+
+
+train_refiner = flow(name="train-refiner")(
+    as_flow(RefinerTrainConfig, _train_refiner, kind="refiner")
+)

@@ -36,9 +36,9 @@ from glassplate.codecs.refine.network import ModelConfig, ResidualModel
 from glassplate.codecs.refine.options import RefineOptions
 from glassplate.codecs.refine.refiner import Refiner
 from glassplate.codecs.refine.schedule import Schedule, ShiftedCosine, StraightLine
+from glassplate.codecs.refine.training.config import RefinerTrainConfig
 from glassplate.codecs.refine.training.perceptual import PerceptualTask
 from glassplate.codecs.refine.training.task import DenoisingTask
-from glassplate.codecs.refine.training.train import RefinerTrainConfig
 from glassplate.codecs.refine.weights import About, save
 from glassplate.codecs.training.data import open_crops
 from glassplate.codecs.training.loop import train

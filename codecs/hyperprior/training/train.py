@@ -4,76 +4,24 @@ from __future__ import annotations
 
 import copy
 from pathlib import Path
-from typing import Any, ClassVar
 
 import torch
-from pydantic import Field, ValidationInfo, field_validator, model_validator
 
-from glassplate.codecs.base import resolve_device
 from glassplate.codecs.errors import ConfigError
 from glassplate.codecs.hyperprior.network.model import SIZES, Hyperprior
 from glassplate.codecs.hyperprior.training.calibrate import calibrate
-from glassplate.codecs.hyperprior.training.objective import Mix
+from glassplate.codecs.hyperprior.training.config import HyperpriorTrainConfig
 from glassplate.codecs.hyperprior.training.task import HyperpriorTask
 from glassplate.codecs.hyperprior.weights import INTEGERS, find, load, save
-from glassplate.codecs.measures.similarity import SMALLEST
 from glassplate.codecs.training.callbacks import SILENT, Callbacks
 from glassplate.codecs.training.card import model_card
-from glassplate.codecs.training.config import BATCH, TrainConfig
+from glassplate.codecs.training.config import TrainConfig
 from glassplate.codecs.training.data import CropStore, open_crops
 from glassplate.codecs.training.loop import train
 from glassplate.codecs.training.start import check_size
 from glassplate.codecs.weight_file import HALF_FROM
 
 CALIBRATION_CROPS = 330
-CROP_FOR_THE_EYE = 256
-
-
-class HyperpriorTrainConfig(TrainConfig):
-    """As `TrainConfig`, and what the distortion is made of.
-
-    ms_ssim, ssimulacra2: Shares, see `Mix`; with either, crops are large from the first step, and
-        trained weights are tuned by rounded symbols alone.
-    """
-
-    fixed: ClassVar[dict[str, str]] = TrainConfig.fixed | {
-        "ms_ssim": "--ms-ssim", "ssimulacra2": "--ssimulacra2",
-    }  # fmt: skip
-
-    ms_ssim: float = Field(default=0.0, ge=0, le=1)
-    ssimulacra2: float = Field(default=0.0, ge=0, le=1)
-
-    @model_validator(mode="before")
-    @classmethod
-    def _for_the_eye(cls, fields: dict[str, Any]) -> dict[str, Any]:
-        given = {name: value for name, value in fields.items() if value is not None}
-        if not (given.get("ms_ssim") or given.get("ssimulacra2")):
-            return given
-        own: dict[str, Any] = {"crop": CROP_FOR_THE_EYE}
-        if "batch" not in given and resolve_device(given.get("device", "auto")) == "cpu":
-            own["batch"] = BATCH["cpu"] // 4  # as many pixels a step
-        if "start" in given:
-            own["late_from"] = 0.0
-        return own | given
-
-    @field_validator("ms_ssim")
-    @classmethod
-    def _fits_crops(cls, share: float, fields: ValidationInfo) -> float:
-        if share and min(fields.data.get("crop", 0), fields.data.get("late_crop", 0)) < SMALLEST:
-            raise ValueError(f"MS-SSIM needs crops of at least {SMALLEST} pixels")
-        return share
-
-    @field_validator("ssimulacra2")
-    @classmethod
-    def _leaves_the_rest(cls, share: float, fields: ValidationInfo) -> float:
-        if share + fields.data.get("ms_ssim", 0) > 1:
-            raise ValueError("with the share of MS-SSIM more than 1")
-        return share
-
-    @property
-    def mix(self) -> Mix:
-        """What the distortion is made of."""
-        return Mix(self.ms_ssim, self.ssimulacra2)
 
 
 def train_hyperprior(config: TrainConfig, callbacks: Callbacks = SILENT) -> Path:

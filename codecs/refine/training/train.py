@@ -5,9 +5,7 @@ from __future__ import annotations
 import copy
 import hashlib
 from pathlib import Path
-from typing import Any, ClassVar
-
-from pydantic import Field
+from typing import Any
 
 from glassplate.codecs.errors import ConfigError, WeightsError
 from glassplate.codecs.hyperprior.weights import find as find_codec
@@ -15,6 +13,7 @@ from glassplate.codecs.hyperprior.weights import load as load_codec
 from glassplate.codecs.refine.network import SIZES, ResidualModel
 from glassplate.codecs.refine.options import Kind
 from glassplate.codecs.refine.schedule import ShiftedCosine
+from glassplate.codecs.refine.training.config import RefinerTrainConfig
 from glassplate.codecs.refine.training.gan import Gan, GanTask
 from glassplate.codecs.refine.training.perceptual import PerceptualTask
 from glassplate.codecs.refine.training.task import DenoisingTask
@@ -44,28 +43,6 @@ Held-out crops from the same source. Detail: energy of fine detail, 1 is the ori
 |---|---|---|---|---|
 {rows}
 """
-
-
-class RefinerTrainConfig(TrainConfig):
-    """As `TrainConfig`.
-
-    refiner: Which kind.
-    codec_weights: Of the codec to refine, a file or its folder; None: the shipped ones.
-    shift, max_noise: Of diffusion's schedule; see `ShiftedCosine`.
-    perceptual: Weight of ST-LPIPS after a flow's few steps; 0: the flow's own regression alone.
-    """
-
-    fixed: ClassVar[dict[str, str]] = TrainConfig.fixed | {
-        "refiner": "--kind", "codec_weights": "--codec-weights", "shift": "--shift",
-        "max_noise": "--max-noise", "perceptual": "--perceptual",
-    }  # fmt: skip
-
-    kind: str = "refiner"
-    refiner: Kind = "flow"
-    codec_weights: Path | None = None
-    shift: float = Field(default=ShiftedCosine.shift, gt=0, le=10)
-    max_noise: float = Field(default=ShiftedCosine.max_noise, gt=0, le=1e4)
-    perceptual: float = Field(default=0.0, ge=0, le=1e4)
 
 
 def train_refiner(config: TrainConfig, callbacks: Callbacks = SILENT) -> Path:

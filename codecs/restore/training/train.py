@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any, ClassVar, Literal
+from typing import Any
 
 from glassplate.codecs.errors import ConfigError
 from glassplate.codecs.restore.degradations import NOISES
 from glassplate.codecs.restore.network import SIZES, RestorationNet
 from glassplate.codecs.restore.options import Task
+from glassplate.codecs.restore.training.config import RestorerTrainConfig
 from glassplate.codecs.restore.training.task import RestorationTask
 from glassplate.codecs.restore.weights import file_name, find, load, save
 from glassplate.codecs.training.callbacks import SILENT, Callbacks
@@ -38,19 +39,6 @@ _PURPOSES: dict[Task, str] = {
     "denoise": "taking out noise ({noise}) of unknown strength",
     "upscale": "enlarging pictures 2 or 4 times",
 }
-
-
-class RestorerTrainConfig(TrainConfig):
-    """As `TrainConfig`.
-
-    task: What is learned. noise: The kind that a denoiser learns.
-    """
-
-    fixed: ClassVar[dict[str, str]] = TrainConfig.fixed | {"task": "--task", "noise": "--noise"}
-
-    kind: str = "restorer"
-    task: Task = "denoise"
-    noise: Literal["all", "gaussian", "missing", "jpeg"] = "all"
 
 
 def train_restorer(config: TrainConfig, callbacks: Callbacks = SILENT) -> Path:

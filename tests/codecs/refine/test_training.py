@@ -23,11 +23,12 @@ from glassplate.codecs.refine.of_hyperprior import decode_plain
 from glassplate.codecs.refine.options import RefineOptions
 from glassplate.codecs.refine.refiner import Refiner
 from glassplate.codecs.refine.schedule import ShiftedCosine
+from glassplate.codecs.refine.training.config import RefinerTrainConfig
 from glassplate.codecs.refine.training.gan import GanTask
 from glassplate.codecs.refine.training.pairs import reconstruct
 from glassplate.codecs.refine.training.perceptual import PerceptualTask
 from glassplate.codecs.refine.training.task import DenoisingTask
-from glassplate.codecs.refine.training.train import RefinerTrainConfig, train_refiner
+from glassplate.codecs.refine.training.train import train_refiner
 from glassplate.codecs.refine.weights import load
 from glassplate.codecs.training.adversarial import GUESSING
 from glassplate.codecs.training.callbacks import Callbacks

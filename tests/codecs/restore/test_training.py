@@ -16,8 +16,9 @@ from glassplate.codecs.errors import ConfigError, StoppedError, WeightsError
 from glassplate.codecs.restore.network import SIZES
 from glassplate.codecs.restore.options import RestoreOptions, Task
 from glassplate.codecs.restore.restorer import Restorer
+from glassplate.codecs.restore.training.config import RestorerTrainConfig
 from glassplate.codecs.restore.training.task import RestorationTask, damage, generator
-from glassplate.codecs.restore.training.train import RestorerTrainConfig, train_restorer
+from glassplate.codecs.restore.training.train import train_restorer
 from glassplate.codecs.restore.weights import load
 from glassplate.codecs.training.callbacks import Callbacks
 

@@ -1,4 +1,4 @@
-"""The options of a run stand in several signatures, of commands and a flow. They stay the same."""
+"""What commands and flows ask for: deployments out there name it."""
 
 from __future__ import annotations
 
@@ -7,16 +7,17 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from prefect.exceptions import ParameterTypeError
 
 from glassplate.codecs.training.trainers import TRAINERS
 from glassplate.flows.cli.compress import compress, plan
 from glassplate.flows.cli.retrieve import retrieve
-from glassplate.flows.cli.train import train, train_refiner
+from glassplate.flows.cli.train import app
 from glassplate.flows.options.common import compress_config
 from glassplate.flows.scheduled.compress import compress_archive, flow_parameters
 from glassplate.flows.scheduled.retrieve import retrieve_images
 from glassplate.flows.scheduled.train import train_codec
-from glassplate.flows.scheduled.train_refiner import train_refiner as train_refiner_flow
+from glassplate.flows.scheduled.train_refiner import train_refiner
 from glassplate.pipelines.compress.config import CompressConfig
 
 IN_THE_PLURAL = {"codec_option": "codec_options", "plugin": "plugins", "verify": "verify_fraction"}
@@ -33,15 +34,70 @@ def defaults(function: Callable[..., Any]) -> dict[str, Any]:
     return {name: value for name, value in named.items() if name not in OF_THE_TERMINAL}
 
 
+OF_TRAINING: dict[str, Any] = {
+    "data": inspect.Parameter.empty,
+    "out": inspect.Parameter.empty,
+    "size": None,
+    "minutes": None,
+    "steps": None,
+    "start": None,
+    "batch": None,
+    "crop": 128,
+    "learning_rate": None,
+    "max_crops": 10_000,
+    "licence": "",
+    "seed": 0,
+    "device": "auto",
+}
+OF_REFINERS = {
+    "kind": "flow",
+    "codec_weights": None,
+    "shift": 0.1,
+    "max_noise": 100.0,
+    "perceptual": 0.0,
+}
+OF_THE_EYE = {"ms_ssim": 0.0, "ssimulacra2": 0.0, "crop": None}
+OF_RESTORERS = {"task": "denoise", "noise": "all"}
+
+
+def command_of(kind: str) -> Callable[..., Any]:
+    (found,) = (c.callback for c in app.registered_commands if c.name == kind)
+    assert found
+    return found
+
+
 @pytest.mark.parametrize(
-    ("command", "flow"),
-    [(train, train_codec), (train_refiner, train_refiner_flow), (retrieve, retrieve_images)],
+    ("function", "wanted"),
+    [
+        (command_of("vae"), OF_TRAINING),
+        (command_of("hyperprior"), OF_TRAINING | OF_THE_EYE),
+        (command_of("refiner"), OF_TRAINING | OF_REFINERS),
+        (command_of("restorer"), OF_TRAINING | OF_RESTORERS),
+        (train_codec.fn, OF_TRAINING | {"kind": "hyperprior"}),
+        (train_refiner.fn, OF_TRAINING | OF_REFINERS),
+    ],
 )
-def test_command_and_flow_have_the_same_options(command: Callable[..., Any], flow: Any) -> None:
-    of_the_flow = defaults(flow.fn)
-    if command is train:  # each kind has a command of its own
-        assert of_the_flow.pop("kind") in TRAINERS
-    assert defaults(command) == of_the_flow
+def test_commands_and_flows_ask_for_what_deployments_name(
+    function: Callable[..., Any], wanted: dict[str, Any]
+) -> None:
+    assert defaults(function) == wanted
+
+
+def test_every_kind_is_a_command() -> None:
+    assert {command.name for command in app.registered_commands} == TRAINERS.keys()
+
+
+@pytest.mark.parametrize("flow", [train_codec, train_refiner])
+def test_a_deployment_may_say_none_for_what_has_a_default(flow: Any) -> None:
+    parameters = {name: None for name, value in defaults(flow.fn).items() if value is not None}
+    given = flow.validate_parameters(parameters | {"data": "photos", "out": "mine"})
+    assert given["data"] == "photos"
+    with pytest.raises(ParameterTypeError):
+        flow.validate_parameters({"data": "photos", "out": "mine", "seed": "many"})
+
+
+def test_command_and_flow_of_a_retrieval_have_the_same_options() -> None:
+    assert defaults(retrieve) == defaults(retrieve_images.fn)
 
 
 def test_commands_and_flow_of_a_run_have_the_same_options() -> None:
