@@ -145,6 +145,27 @@ def jp2(outer: bytes = b"", inner: bytes = b"", colour: bytes | None = None) -> 
     return data[:start] + box(b"jp2h", header + inner) + outer + data[end:]
 
 
+def paletted(colours: list[tuple[int, ...]], columns: bytes = b"\0\1\2") -> bytes:
+    """A JP2 whose samples are places in a palette. columns: in the order of channels."""
+    data = odd_inputs.save(photo().convert("L").point(lambda v: v % len(colours)), "JPEG2000")
+    count = len(colours[0])
+    header = box(b"ihdr", struct.pack(">IIHBBBB", 32, 48, 1, 7, 7, 0, 0))
+    header += box(b"colr", b"\1\0\0" + struct.pack(">I", 16))
+    entries = b"".join(map(bytes, colours))
+    header += box(b"pclr", struct.pack(">HB", len(colours), count) + b"\7" * count + entries)
+    header += box(b"cmap", b"".join(bytes([0, 0, 1, column]) for column in columns))
+    start = data.index(b"jp2h") - 4
+    end = start + struct.unpack(">I", data[start : start + 4])[0]
+    return data[:start] + box(b"jp2h", header) + data[end:]
+
+
+def signed_codestream() -> bytes:
+    """A JP2 whose header says that its samples are signed."""
+    data = bytearray(odd_inputs.save(photo().convert("L"), "JPEG2000"))
+    data[data.index(b"\xff\x4f\xff\x51") + 42] |= 0x80
+    return bytes(data)
+
+
 def avif(primaries: int = 1, transfer: int = 13, **options: Any) -> bytes:
     data = odd_inputs.save(photo(), "AVIF", quality=95, **options)
     place = data.index(b"colrnclx") + 8

@@ -7,6 +7,8 @@ import zlib
 from dataclasses import dataclass
 from pathlib import Path
 
+import imagecodecs
+import numpy as np
 import odd_inputs
 import pytest
 from hypothesis import given
@@ -36,10 +38,12 @@ from metadata_files import (
     jfif,
     jp2,
     jpeg,
+    paletted,
     photo,
     png,
     ppm,
     segment,
+    signed_codestream,
     thumbnailed,
     tiff,
     webp,
@@ -296,6 +300,16 @@ FURTHER: dict[str, Cell] = {
         lambda: jp2(box(b"uuid", bytes.fromhex("b14bf8bd083d4b43a5ae8cd7d5a6ce03"))),
         kept="metadata",
     ),
+    "JPEG2000, palette with alpha": Cell(
+        lambda: paletted([(9, 8, 7, 255), (1, 2, 3, 0)], b"\0\1\2\3"), kept="palette-alpha"
+    ),
+    "JPEG2000, palette with a colour twice": Cell(
+        lambda: paletted([(9, 8, 7), (9, 8, 7), (1, 2, 3)]), kept="palette"
+    ),
+    "JPEG2000, palette in another order": Cell(
+        lambda: paletted([(9, 8, 7), (1, 2, 3)], b"\2\1\0"), kept="palette"
+    ),
+    "JPEG2000, signed samples": Cell(signed_codestream, kept="signed"),
     "AVIF, small picture in EXIF": Cell(
         lambda: avif(exif=without_orientation(thumbnailed(1))), b"\xff\xd8\xff"
     ),
@@ -395,6 +409,13 @@ def test_primaries_of_a_tiff_come_back(tmp_path: Path) -> None:
     assert cell
     with Image.open(io.BytesIO(written(read(cell.make()), tmp_path / "out.tif"))) as image:
         assert float(image.tag_v2[319][0]) == pytest.approx(0.68)  # type: ignore[attr-defined]
+
+
+def test_a_plain_palette_of_jpeg_2000_is_rgb() -> None:
+    colours = [(10 * i, 200 - i, i) for i in range(8)]
+    picture = read(paletted(colours))
+    assert picture.pixels is not None
+    assert np.array_equal(picture.pixels, imagecodecs.jpeg2k_decode(paletted(colours)))
 
 
 def test_a_palettes_background_is_a_colour_afterwards() -> None:
