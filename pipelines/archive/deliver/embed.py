@@ -13,8 +13,12 @@ from typing import Any
 
 from PIL import Image
 
-from glassplate.pipelines.pictures.metadata.boxes import boxes
-from glassplate.pipelines.pictures.metadata.colour import colour_code
+from glassplate.pipelines.archive.deliver.patches import (
+    finish_avif,
+    finish_bmp,
+    finish_gif,
+    finish_jpeg2000,
+)
 from glassplate.pipelines.pictures.orientation import without_orientation
 from glassplate.pipelines.pictures.segment import Segment
 from glassplate.pipelines.pictures.segments import jpeg_segment, photoshop, texts
@@ -33,8 +37,7 @@ _RAW_PROFILE = "Raw profile"
 _CHUNKS_BY_PILLOW = ("eXIf", "iCCP")
 _BACKGROUND_SIZE = {"L": 2, "LA": 2, "RGB": 6, "RGBA": 6}
 _PNG_HEADER = 33
-_JFIF = slice(6, 11)
-_XMP_ID = bytes.fromhex("be7acfcb97a942e89c71999491e3afac")
+_JFIF, _JFIF_SIZE = slice(6, 11), 14
 
 
 def file_bytes(image: Image.Image, format_name: str, **options: Any) -> bytes:
@@ -86,7 +89,8 @@ def _finish_jpeg(data: bytes, image: Image.Image, segments: Sequence[Segment]) -
     """Resolution or proportions as they were, and what followed the picture."""
     for segment in segments:
         kind, value = segment["kind"], segment["data"]
-        if kind == "APP0" and value.startswith(b"JFIF\0") and data[_JFIF] == b"JFIF\0":
+        is_jfif = kind == "APP0" and value.startswith(b"JFIF\0") and len(value) >= _JFIF_SIZE
+        if is_jfif and data[_JFIF] == b"JFIF\0":
             head = struct.unpack(">H", data[4:6])[0]
             data = data[:2] + jpeg_segment("APP0", value) + data[4 + head :]
         if kind == "trailer":
@@ -166,57 +170,19 @@ def _for_avif(options: dict[str, Any], segments: Sequence[Segment]) -> dict[str,
     return {"exif": without_orientation(options["exif"])} if "exif" in options else {}
 
 
-def _finish_avif(data: bytes, image: Image.Image, segments: Sequence[Segment]) -> bytes:
-    """Primaries and transfer, where the colour is none of Pillow's."""
-    code = colour_code(segments)
-    if not code or image.info.get("icc_profile"):
-        return data
-    named = struct.pack(">HH", *code)
-    parts = data.split(b"colrnclx")
-    return b"colrnclx".join([parts[0], *(named + part[4:] for part in parts[1:])])
-
-
 def _for_jpeg2000(options: dict[str, Any], segments: Sequence[Segment]) -> dict[str, Any]:
     comments = [text for keyword, text in texts(segments) if keyword == "Comment"]
     return {"comment": "\n".join(comments)} if comments else {}
 
 
-def _finish_jpeg2000(data: bytes, image: Image.Image, segments: Sequence[Segment]) -> bytes:
-    """ICC in the place of the enumerated colour space, resolution, and XMP in its box."""
-    icc, xmp, dpi = (image.info.get(name) for name in ("icc_profile", "xmp", "dpi"))
-    if not data.startswith(b"\0\0\0\x0cjP  "):
-        return data
-    parts = []
-    for box in boxes(data, pixels=True):
-        value = box.data
-        if box.kind == b"jp2h":
-            inner = [
-                _box(part.kind, b"\2\0\0" + icc if icc and part.kind == b"colr" else part.data)
-                for part in boxes(value)
-            ]
-            value = b"".join([*inner, _resolution(dpi) if dpi else b""])
-        if box.kind == b"jp2c" and xmp:
-            parts.append(_box(b"uuid", _XMP_ID + xmp))
-        parts.append(_box(box.kind, value))
-    return b"".join(parts)
-
-
-def _box(kind: bytes, data: bytes) -> bytes:
-    return struct.pack(">I", 8 + len(data)) + kind + data
-
-
-def _resolution(dpi: tuple[float, float]) -> bytes:
-    """Of capture, in pixels for each metre, as hundredths where they have a place."""
-    down, across = (min(round(value / 0.0254), 65535) for value in (dpi[1], dpi[0]))
-    return _box(b"res ", _box(b"resc", struct.pack(">HHHHBB", down, 1, across, 1, 0, 0)))
-
-
 _Prepare = Callable[[dict[str, Any], Sequence[Segment]], dict[str, Any]]
 _Finish = Callable[[bytes, Image.Image, Sequence[Segment]], bytes]
 _FORMATS: Mapping[str, tuple[_Prepare, _Finish]] = {
-    "AVIF": (_for_avif, _finish_avif),
+    "AVIF": (_for_avif, finish_avif),
+    "BMP": (_nothing, finish_bmp),
+    "GIF": (_nothing, finish_gif),
     "JPEG": (_for_jpeg, _finish_jpeg),
-    "JPEG2000": (_for_jpeg2000, _finish_jpeg2000),
+    "JPEG2000": (_for_jpeg2000, finish_jpeg2000),
     "PNG": (_for_png, _finish_png),
     "TIFF": (_for_tiff, _as_it_is),
 }

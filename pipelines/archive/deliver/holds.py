@@ -33,7 +33,7 @@ _SAME = {"1": "L", "P": "RGB", "L": "RGB", "LA": "RGBA", "PA": "RGBA"}
 _LESS = {"I": "L", "I;16": "L", "F": "L", "RGBA": "RGB", "LA": "L", "PA": "RGB"}
 _KEYED = ("AVIF", "GIF", "PNG", "WEBP")
 """Formats that take a transparent colour along, or make alpha of it."""
-_WITH_ICC = ("AVIF", "JPEG", "JPEG2000", "PNG", "TIFF", "WEBP")
+_WITH_ICC = ("AVIF", "BMP", "GIF", "JPEG", "JPEG2000", "PNG", "TIFF", "WEBP")
 _MAX_16_BIT = (1 << 16) - 1
 
 

@@ -25,6 +25,7 @@ from glassplate.pipelines.archive.deliver.folder import extract
 from glassplate.pipelines.compress.config import CompressConfig
 from glassplate.pipelines.compress.run import compress
 from glassplate.pipelines.errors import LossError
+from glassplate.pipelines.pictures.metadata import read_facts
 from glassplate.pipelines.pictures.orientation import upright
 from glassplate.pipelines.retrieve.planning import RetrieveConfig
 from glassplate.pipelines.retrieve.run import retrieve
@@ -228,7 +229,25 @@ def test_nothing_is_restored_that_would_be_flattened(archive: Archive) -> None:
         archive.restore("moving.gif", RestoreOptions())
 
 
-@pytest.mark.parametrize("suffix", [".bmp", ".ppm", ".gif", ".tga"])
+@pytest.mark.parametrize("mode", ["L", "RGB"])
+@pytest.mark.parametrize("suffix", [".bmp", ".gif"])
+def test_bmp_and_gif_have_a_place_for_colour_profiles(
+    tmp_path: Path, suffix: str, mode: str
+) -> None:
+    image = metadata_files.photo().convert(mode)
+    image.info |= {"icc_profile": metadata_files.ICC, "xmp": odd_inputs.XMP}
+    data = save(image, tmp_path / f"out{suffix}").read_bytes()
+    with Image.open(io.BytesIO(data)) as again:
+        facts = read_facts(again, data, again.format or "")
+        if suffix == ".bmp":
+            assert np.array_equal(np.asarray(again.convert(mode)), np.asarray(image))
+        assert np.asarray(again).any()
+    assert facts.icc_profile == metadata_files.ICC
+    assert facts.losses == ()
+    assert facts.xmp == (odd_inputs.XMP if suffix == ".gif" else None)
+
+
+@pytest.mark.parametrize("suffix", [".ppm", ".tga", ".pcx"])
 def test_a_colour_profile_is_not_dropped(tmp_path: Path, suffix: str) -> None:
     image = metadata_files.photo()
     image.info["icc_profile"] = metadata_files.ICC
