@@ -308,7 +308,7 @@ def _compress_here(output: Output, config: CompressConfig, *, shown: bool) -> No
 
     with live_progress(output.stderr, shown=shown) as progress:
         result = run(config, progress)
-    _finish(output, config, result.ledger, result.seconds, remarks(result.plan, result.ledger))
+    _finish(output, config, result.ledger, result.seconds, remarks(result.plan))
 
 
 def _compress_as_flow(output: Output, config: CompressConfig) -> None:
@@ -350,7 +350,7 @@ def _finish(
     if ledger.failed:
         output.message(
             f"{ledger.failed} inputs failed; see: "
-            f"glassplate query {config.archive} --where \"status = 'failed'\""
+            f'glassplate query {config.archive} --where "error_code is not null"'
         )
         raise typer.Exit(ExitCode.SOME_FAILED)
 

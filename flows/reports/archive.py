@@ -38,7 +38,7 @@ def archive_page(archive: Archive) -> dict[str, Any]:
         "ledger": ledger_table(archive.manifest.run.ledger),
         "runs": [(run, ledger_table(run.ledger)[1][0]) for run in runs],
         "reasons": _reasons(catalogue),
-        "failures": archive.where("status = 'failed'", limit=FAILURES_SHOWN).to_pylist(),
+        "failures": archive.where("error_code IS NOT NULL", limit=FAILURES_SHOWN).to_pylist(),
         "worst": _worst(archive),
         "figures": _figures(catalogue),
     }

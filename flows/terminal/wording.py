@@ -8,7 +8,6 @@ from glassplate.flows.terminal.output import human_bytes, human_seconds
 
 if TYPE_CHECKING:
     from glassplate.codecs.training.callbacks import Step
-    from glassplate.pipelines.archive.format.manifest import Ledger
     from glassplate.pipelines.archive.upkeep.compact import Compaction
     from glassplate.pipelines.compress.planning import RunPlan
     from glassplate.pipelines.jobs.progress import Progress
@@ -44,11 +43,9 @@ def lines_of(result: Compaction) -> list[str]:
     return lines
 
 
-def remarks(plan: RunPlan, ledger: Ledger | None = None) -> list[str]:
-    """What a person should know of a plan, and what became of it, beside the counts."""
+def remarks(plan: RunPlan) -> list[str]:
+    """What a person should know of a plan, beside its counts."""
     lines = []
-    if ledger and (left := ledger.unchanged - plan.known):
-        lines.append(f"{left} could not be stored anew; what is stored of them stays")
     archive = plan.config.archive
     if plan.gone:
         them = (

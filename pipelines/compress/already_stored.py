@@ -11,8 +11,9 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from glassplate.pipelines.compress.absent import Absent, Absentees
 from glassplate.pipelines.compress.catalogue import CHUNK_ROWS, Catalogue, Numbers, latest
-from glassplate.pipelines.compress.settings import Mask, Settings, as_mask, sure, targets
+from glassplate.pipelines.compress.settings import STORED, Mask, Settings, as_mask, sure, targets
 from glassplate.pipelines.sources.extent import Extent
 from glassplate.pipelines.sources.refs import SourceRef
 
@@ -20,7 +21,6 @@ _COLUMNS = [
     *("source_uri", "source_version", "status", "reason", "error_stage", "gone"),
     *("codec", "codec_fingerprint", "bit_exact", "target", "quality", "settings"),
 ]
-STORED = pa.array(["encoded", "kept"])
 
 
 @dataclass(frozen=True)
@@ -29,7 +29,8 @@ class Known:
 
     number: of the row; -1: there is none.
     same: it is of the same version, and the source need not be read again.
-    failed: its source failed. holds: it says `encoded` or `kept`. gone: its source was gone.
+    failed: its source failed when it was last tried. holds: it says `encoded` or `kept`.
+    gone: its source was gone.
     duplicate: it says `duplicate`. bare: so, in an older version of the format, without values.
     differs: its picture is stored by other settings than those of this run.
     otherwise: how many pictures are stored so, by codec and target, as far as they are `encoded`.
@@ -44,20 +45,6 @@ class Known:
     bare: Mask
     differs: Mask
     otherwise: Counter[tuple[str, str]]
-
-
-@dataclass(frozen=True)
-class Absent:
-    """The newest rows of sources that a listing covers and lacks, but for those known as gone.
-
-    holds: as in `Known`.
-    unlistable: what could not be listed then (a folder, for example), and can now.
-    """
-
-    uris: list[str]
-    numbers: list[int]
-    holds: list[bool]
-    unlistable: list[bool]
 
 
 def ask(
@@ -75,7 +62,7 @@ def ask(
     masks = {name: np.zeros(len(refs), np.bool_) for name in _MASKS}
     labels = np.full(len(refs), -1)
     label_numbers: dict[tuple[str, str], int] = {}
-    absent = []
+    absent = Absentees(extent)
     for first, rows in catalogue.portions(_COLUMNS, max(len(refs), CHUNK_ROWS)):
         found, last, others = latest(rows["source_uri"], uris)
         taken = rows.take(last)
@@ -83,14 +70,13 @@ def ask(
         for name, values in _facts(taken, versions.take(pa.array(found)), settings).items():
             masks[name][found] = values
         labels[found] = _labels(taken, label_numbers)
-        if extent:
-            absent.append(_covered(first, rows, others, extent))
+        absent.add(first, rows, others)
     differs = masks["differs"] & masks["same"] & masks.pop("encoded")
     counts = np.bincount(labels[differs], minlength=len(label_numbers))
     again = masks["failed"] & (retry_failed | masks.pop("unread"))
     masks["same"] &= ~again
     otherwise = Counter({label: int(counts[n]) for label, n in label_numbers.items() if counts[n]})
-    return Known(number, otherwise=otherwise, **masks), _newest(absent)
+    return Known(number, otherwise=otherwise, **masks), absent.newest(catalogue)
 
 
 _MASKS = ("same", "failed", "unread", "encoded", "holds", "gone", "duplicate", "bare", "differs")
@@ -98,10 +84,12 @@ _MASKS = ("same", "failed", "unread", "encoded", "holds", "gone", "duplicate", "
 
 def _facts(rows: pa.Table, versions: pa.Array, settings: Settings) -> dict[str, Mask]:
     duplicate = sure(pc.equal(rows["reason"], "duplicate"))
+    failed, stage = pc.equal(rows["status"], "failed"), rows["error_stage"]
+    listed = sure(pc.equal(stage, "list"))
     facts: dict[str, Any] = {
         "same": pc.equal(rows["source_version"], versions),
-        "failed": pc.equal(rows["status"], "failed"),
-        "unread": sure(pc.equal(rows["error_stage"], "read")),
+        "failed": pc.or_(failed, rows["error_stage"].is_valid()),
+        "unread": pc.or_(sure(pc.equal(stage, "read")), pc.and_(listed, pc.invert(failed))),
         "encoded": pc.equal(rows["status"], "encoded"),
         "holds": pc.is_in(rows["status"], value_set=STORED),
         "gone": sure(rows["gone"]),
@@ -124,30 +112,3 @@ def _labels(rows: pa.Table, numbers: dict[tuple[str, str], int]) -> Numbers:
         for text in encoded.dictionary.to_pylist()
     ]
     return np.array(own, np.int64)[encoded.indices.to_numpy()] if own else np.empty(0, np.int64)
-
-
-def _covered(first: int, rows: pa.Table, others: pa.Array, extent: Extent) -> pa.Table:
-    """Rows of sources that lie within an extent and are not listed, with their numbers."""
-    uris = rows["source_uri"]
-    within = pc.and_(others, pc.starts_with(uris, extent.prefix))
-    if extent.suffix:
-        within = pc.and_(within, pc.ends_with(uris, extent.suffix))
-    places = np.flatnonzero(as_mask(within))
-    found = rows.select(["source_uri", "status", "gone", "error_stage"]).take(places)
-    return found.append_column("number", pa.array(first + places, pa.int64()))
-
-
-def _newest(portions: Sequence[pa.Table]) -> Absent:
-    """The last row of each source, unless that says that it is gone."""
-    if not portions:
-        return Absent([], [], [], [])
-    rows = pa.concat_tables(portions).combine_chunks()
-    sources = rows["source_uri"].combine_chunks().dictionary_encode()
-    last = np.full(len(sources.dictionary), -1)
-    last[sources.indices.to_numpy()] = np.arange(len(rows))
-    rows = rows.take(last)
-    rows = rows.filter(pc.invert(sure(rows["gone"])))
-    holds = pc.is_in(rows["status"], value_set=STORED)
-    unlistable = sure(pc.equal(rows["error_stage"], "list"))
-    columns = (rows["source_uri"], rows["number"], holds, unlistable)
-    return Absent(*(column.to_pylist() for column in columns))

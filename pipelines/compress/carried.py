@@ -10,6 +10,7 @@ from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
+from glassplate.codecs.errors import VanishedError
 from glassplate.pipelines.archive.format.manifest import Ledger
 from glassplate.pipelines.archive.format.parquet import open_parquet
 from glassplate.pipelines.archive.format.rows import row_group_of
@@ -21,7 +22,7 @@ from glassplate.pipelines.storage.store import Store
 class Carried:
     """A row to be copied: its catalogue file, its place in there, and what differs.
 
-    source: URI, name and version of the source; None: those of the row.
+    source: URI, name and version of the source; None (or ''): as the row says.
     duplicate: whether another source has the same picture already.
     known: whether the source's newest row has this picture already.
     gone: whether the source is gone; then it is none of the run's inputs.
@@ -45,6 +46,7 @@ def copied(
     """A row with the values of another one, of the same picture; it has no bitstream of its own."""
     if source:
         uri, name, version = source
+        version = version or row.source_version
         row = replace(row, source_uri=uri, name=name, source_version=version)
     if duplicate:
         row = replace(row, status="skipped", reason="duplicate")
@@ -67,6 +69,32 @@ def carried_rows(store: Store, carried: Sequence[Carried]) -> list[ImageRow]:
             one = carried[number]
             rows[number] = copied(row, one.source, duplicate=one.duplicate, gone=one.gone)
     return [rows[number] for number in range(len(carried))]
+
+
+def instead(store: Store, rows: Sequence[ImageRow], fallbacks: Sequence[Carried]) -> list[ImageRow]:
+    """The rows of a shard; a source that failed keeps the picture that is stored, and its error.
+
+    So it does if its bytes could not be read, or are those that are stored (the fallback is
+    `known`). Raises OSError, pa.ArrowException.
+    """
+    known = {one.source[0]: one for one in fallbacks if one.source}
+    failed = [
+        (place, row, known[row.source_uri])
+        for place, row in enumerate(rows)
+        if row.status == "failed" and row.source_uri in known
+    ]
+    kept = [one for one in failed if one[1].error_stage in ("list", "read") or one[2].known]
+    result = list(rows)
+    stored = carried_rows(store, [fallback for _, _, fallback in kept])
+    for (place, row, _), picture in zip(kept, stored, strict=True):
+        result[place] = replace(
+            picture,
+            gone=row.error_code == VanishedError.code,
+            error_stage=row.error_stage,
+            error_code=row.error_code,
+            error_message=row.error_message,
+        )
+    return result
 
 
 def carried_ledger(carried: Sequence[Carried]) -> Ledger:

@@ -19,7 +19,8 @@ from dataclasses import dataclass, field
 import numpy as np
 import pyarrow as pa
 
-from glassplate.pipelines.compress.already_stored import Absent, Known, ask
+from glassplate.pipelines.compress.absent import Absent
+from glassplate.pipelines.compress.already_stored import Known, ask
 from glassplate.pipelines.compress.carried import Carried
 from glassplate.pipelines.compress.catalogue import Catalogue
 from glassplate.pipelines.compress.equal_files import grouped, hashes
@@ -35,7 +36,7 @@ class Changes:
 
     groups: references for workers; equal files together, in their order.
     carried: rows to be copied.
-    fallbacks: URI -> the row to be copied if a picture that is stored cannot be stored anew.
+    fallbacks: URI -> what is stored, for references that fail; see `instead`.
     failed_before: URIs of references that failed in the run before, too.
     otherwise: pictures that other settings stored and this run leaves, by codec and target.
     """
@@ -107,9 +108,7 @@ class _Comparison:
         return Changes(
             groups=grouped(self.refs, new, self.ids, known.holds),
             carried=gone + inputs,
-            fallbacks={
-                self.refs[place].uri: self._as_it_is(place) for place in new & self._again()
-            },
+            fallbacks=self._fallbacks(new),
             unchanged=len(self.refs) - len(new) - len(inputs),
             failed_before=frozenset(self.refs[place].uri for place in failed),
             otherwise=Counter() if self.redone else known.otherwise,
@@ -161,12 +160,21 @@ class _Comparison:
         """References whose pictures are stored, and are encoded anew."""
         return {place for place, image_id in self.ids.items() if image_id in self.redone}
 
-    def _as_it_is(self, place: int) -> Carried:
-        ref = self.refs[place]
-        number = self.pictures.stored[self.ids[place]]
-        if self._had_it(place):
-            number = int(self.known.number[place])
-        return Carried(*self.catalogue.place(number), source=(ref.uri, ref.name, ref.version))
+    def _fallbacks(self, new: set[int]) -> dict[str, Carried]:
+        """What is stored of references that are to be read, or encoded anew."""
+        known, again = self.known, self._again()
+        found = {}
+        for place in new:
+            ref = self.refs[place]
+            if known.holds[place] or (known.duplicate[place] and not known.bare[place]):
+                row, source = self._newest(place), (ref.uri, ref.name, "")
+            elif place in again:
+                row = self.catalogue.place(self.pictures.stored[self.ids[place]])
+                source = (ref.uri, ref.name, ref.version)
+            else:
+                continue
+            found[ref.uri] = Carried(*row, source=source, known=place in again)
+        return found
 
     def _held_elsewhere(self) -> set[str]:
         """Pictures that sources hold which are not listed; those that are gone become known."""

@@ -31,7 +31,7 @@ from glassplate.codecs.read_ahead import ahead
 from glassplate.pipelines.archive.format.schema import ImageRow
 from glassplate.pipelines.archive.format.staging import StagedShard, load_staged
 from glassplate.pipelines.archive.write.shard import ShardWriter, ledger_of
-from glassplate.pipelines.compress.carried import Carried, carried_ledger, carried_rows
+from glassplate.pipelines.compress.carried import carried_ledger, carried_rows, instead
 from glassplate.pipelines.compress.config import CompressConfig
 from glassplate.pipelines.compress.planning import ShardPlan
 from glassplate.pipelines.compress.records import Job, bitstream_row, image_row
@@ -105,20 +105,9 @@ def encode_shard(
             return writer.write("bitstreams", bitstream_row(job))
 
         rows = encode_refs(shard.refs, config, tiers, deaths, write)
-        carried = [*shard.carried, *_instead(rows, shard.fallbacks)]
-        replaced = {one.source[0] for one in carried if one.source}
-        rows = [row for row in rows if row.source_uri not in replaced]
-        ledger = ledger_of(rows) + carried_ledger(carried)
-        return writer.finish([*rows, *carried_rows(store, carried)], ledger)
-
-
-def _instead(rows: Sequence[ImageRow], fallbacks: Sequence[Carried]) -> Iterator[Carried]:
-    """What is copied because it is stored already, and could not be encoded anew."""
-    failed = {row.source_uri: row.error_message for row in rows if row.status == "failed"}
-    for one in fallbacks:
-        if one.source and one.source[0] in failed:
-            logger.warning("stays as it is stored: %s", failed[one.source[0]])
-            yield one
+        ledger = ledger_of(rows) + carried_ledger(shard.carried)
+        rows = instead(store, rows, shard.fallbacks) + carried_rows(store, shard.carried)
+        return writer.finish(rows, ledger)
 
 
 def encode_refs(

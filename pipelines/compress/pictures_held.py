@@ -9,9 +9,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from glassplate.pipelines.compress.already_stored import STORED
 from glassplate.pipelines.compress.catalogue import Catalogue
-from glassplate.pipelines.compress.settings import Settings
+from glassplate.pipelines.compress.settings import STORED, Settings
 
 _COLUMNS = ["image_id", "source_uri", "status", "reason", "bitstream_row", "gone"]
 

@@ -46,7 +46,7 @@ class ShardPlan:
     refs: tuple[SourceRef, ...]
     carried: tuple[Carried, ...] = ()
     fallbacks: tuple[Carried, ...] = ()
-    """Instead of references that fail."""
+    """What is stored of references that fail; see `instead`."""
 
     @property
     def inputs(self) -> int:
@@ -102,12 +102,6 @@ class RunPlan:
     def carried(self) -> int:
         """Inputs that get a row without being encoded: what they are is stored already."""
         return sum(shard.inputs for shard in self.shards) - self.new_inputs
-
-    @property
-    def known(self) -> int:
-        """Inputs that are what they were in the archive, as far as the plan can tell."""
-        carried = (one for shard in self.shards for one in shard.carried)
-        return self.unchanged + sum(one.known and not one.gone for one in carried)
 
     @property
     def gone(self) -> int:

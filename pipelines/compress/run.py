@@ -194,10 +194,10 @@ def _new_failures(store: Store, staged: list[StagedShard], plan: RunPlan) -> Cou
     for one in staged:
         if one.ledger.failed:
             with open_parquet(store, one.entry.images.path) as file:
-                table = file.read(["source_uri", "status", "error_code"])
+                table = file.read(["source_uri", "error_code"])
             codes.update(
                 row["error_code"]
                 for row in table.to_pylist()
-                if row["status"] == "failed" and row["source_uri"] not in plan.failed_before
+                if row["error_code"] and row["source_uri"] not in plan.failed_before
             )
     return codes

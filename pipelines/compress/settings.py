@@ -16,6 +16,8 @@ from glassplate.codecs import Codec, FileCodec, Target
 Mask = npt.NDArray[np.bool_]
 """(n,) one for each row."""
 
+STORED = pa.array(["encoded", "kept"])
+"""Statuses of rows that hold a picture."""
 _BY_THE_CODEC = pa.array(["alpha", "codec-limit", "encode-failed", "not-smaller", "target-missed"])
 """Reasons for keeping a file that are about the codec that was asked for, not about the file."""
 

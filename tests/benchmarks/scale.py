@@ -191,7 +191,7 @@ def ten_million(folder: Path, rows: int) -> dict[str, Any]:
     started = time.perf_counter()
     starts = range(0, rows, SHARD_ROWS)
     jobs = [(n, range(start, min(start + SHARD_ROWS, rows))) for n, start in enumerate(starts)]
-    staged = stage_all(subject.url, subject.source, jobs)
+    staged = stage_all(subject.url, subject.source, subject.listed, jobs)
     built = time.perf_counter() - started
     started = time.perf_counter()
     commit(subject.store, staged)
@@ -218,7 +218,7 @@ def year(folder: Path, nights: int) -> dict[str, Any]:
         for size in NIGHTLY:
             jobs.append((len(jobs) * LARGE_EVERY, range(start, start + size)))
             start += size
-    staged = stage_all(subject.url, subject.source, jobs)
+    staged = stage_all(subject.url, subject.source, subject.listed, jobs)
     seconds = []
     for night in range(nights):
         tonight = staged[night * len(NIGHTLY) :][: len(NIGHTLY)]

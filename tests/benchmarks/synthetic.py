@@ -51,12 +51,15 @@ def write_sources(folder: Path, numbers: Sequence[int]) -> None:
         os.utime(path, ns=(MODIFIED_NS, MODIFIED_NS))
 
 
-def stage_rows(url: str, source: str, job: tuple[int, range]) -> StagedShard:
-    """Stage shard number `job[0]`, with the rows of the numbers `job[1]`."""
+def stage_rows(url: str, source: str, listed: int, job: tuple[int, range]) -> StagedShard:
+    """Stage shard number `job[0]`, with the rows of the numbers `job[1]`.
+
+    listed: files of numbers from here on are gone, and their rows say so.
+    """
     shard, numbers = job
     store, key = Store(url), f"synthetic-{shard}"
     tables = {
-        "images": _table("images", len(numbers), _image_columns(numbers, source)),
+        "images": _table("images", len(numbers), _image_columns(numbers, source, listed)),
         "bitstreams": _table("bitstreams", len(numbers), _bitstream_columns(numbers, shard)),
     }
     files = {
@@ -71,13 +74,15 @@ def stage_rows(url: str, source: str, job: tuple[int, range]) -> StagedShard:
     )
 
 
-def stage_all(url: str, source: str, jobs: Sequence[tuple[int, range]]) -> list[StagedShard]:
+def stage_all(
+    url: str, source: str, listed: int, jobs: Sequence[tuple[int, range]]
+) -> list[StagedShard]:
     """Stage many shards, on all cores."""
     with multiprocessing.get_context("spawn").Pool(os.cpu_count()) as pool:
-        return pool.map(partial(stage_rows, url, source), jobs, chunksize=32)
+        return pool.map(partial(stage_rows, url, source, listed), jobs, chunksize=32)
 
 
-def _image_columns(numbers: Sequence[int], source: str) -> dict[str, Any]:
+def _image_columns(numbers: Sequence[int], source: str, listed: int) -> dict[str, Any]:
     count = len(numbers)
     same = {
         "source_version": f"{CONTENT_BYTES}:{MODIFIED_NS}",
@@ -104,6 +109,7 @@ def _image_columns(numbers: Sequence[int], source: str) -> dict[str, Any]:
         "bpp": [1.0 + number % 977 / 1000 for number in numbers],
         "psnr": [35.0 + number % 977 / 1000 for number in numbers],
         "bitstream_row": list(range(count)),
+        "gone": [number >= listed for number in numbers],
     }
 
 

@@ -57,7 +57,7 @@ IMAGES = _schema(
         _field("ms_ssim", pa.float32(), "MS-SSIM of the decoded picture; null below 161 pixels"),
         _field("verified", pa.bool_(), "decoded again and measured before the commit"),
         _field("error_stage", pa.string(), "list | read | decode | encode | verify"),
-        _field("error_code", pa.string(), "stable code of the error"),
+        _field("error_code", pa.string(), "stable code of the last try's error; null: none"),
         _field("error_message", pa.string(), "subject, cause and fix"),
         _field("bitstream_row", pa.int32(), "row in this shard's bitstreams file; null: none"),
         _field("run_id", pa.string(), "run of the row in a compacted file; null: that of the path"),

@@ -253,6 +253,52 @@ def test_what_could_not_be_read_is_tried_again(
     assert named(config, "b.bmp")["status"] == "encoded"
 
 
+def test_a_stored_picture_stays_when_its_source_cannot_be_read(
+    source: Path, configure: Configure, tmp_path: Path
+) -> None:
+    config = configure()
+    with unprivileged(tmp_path):
+        run_here(config)
+    before = named(config, "b.bmp")
+    touch(source / "b.bmp")
+    (source / "b.bmp").chmod(0)
+    with unprivileged(tmp_path):
+        run_here(config)
+    row = named(config, "b.bmp")
+    assert (row["status"], row["error_stage"], row["error_code"]) == (
+        "encoded",
+        "read",
+        "unreadable",
+    )
+    assert (row["psnr"], row["source_version"]) == (before["psnr"], before["source_version"])
+    archive = open_archive(config.archive)
+    assert archive.get("b.bmp").size == (48, 32)
+    (source / "b.bmp").chmod(0o644)
+    assert run_here(config).carried == 1
+    assert named(config, "b.bmp")["error_code"] is None
+    assert run_here(config).shards == ()
+
+
+def test_a_listed_file_that_vanishes_is_gone_until_it_comes_back(
+    source: Path, configure: Configure, tmp_path: Path
+) -> None:
+    (tmp_path / "list.csv").write_text("url\nsource/a.bmp\nsource/b.bmp\n")
+    config = configure(source=str(tmp_path / "list.csv"))
+    run_here(config)
+    (source / "b.bmp").rename(tmp_path / "away.bmp")
+    run_here(config)
+    row = named(config, "source/b.bmp")
+    assert (row["status"], row["error_code"], row["gone"]) == ("encoded", "vanished", True)
+    archive = open_archive(config.archive)
+    assert archive.get("source/b.bmp").size == (48, 32)
+    assert len(extract(archive, None, tmp_path / "out").written) == 2
+    (tmp_path / "away.bmp").rename(source / "b.bmp")
+    run_here(config)
+    row = named(config, "source/b.bmp")
+    assert (row["status"], row["error_code"], row["gone"]) == ("encoded", None, False)
+    assert run_here(config).shards == ()
+
+
 def test_what_failed_before_does_not_stop_a_run(source: Path, configure: Configure) -> None:
     Image.fromarray(np.full((96, 128, 3), 77, np.uint8)).save(source / "0.bmp")
     for number in range(12):
@@ -304,6 +350,11 @@ def test_what_cannot_be_stored_anew_stays(source: Path, configure: Configure) ->
     assert plan.new_inputs == 4
     after = named(config, "0.bmp")
     assert (after["status"], after["settings"]) == ("encoded", before["settings"])
+    assert (after["error_stage"], after["error_code"], after["gone"]) == (
+        "encode",
+        "internal",
+        False,
+    )
     assert named(config, "a.bmp")["settings"] != before["settings"]
     assert open_archive(config.archive).get("0.bmp").size == (128, 96)
 
