@@ -94,7 +94,7 @@ def _entry_ref(table: str, entry: str) -> SourceRef:
     if is_web(stripped):
         return web_ref(stripped)
     if is_web(table):
-        return web_ref(urljoin(table, stripped))
+        return _beside_web(table, stripped)
     if "::" in stripped and "://" in stripped:
         return _packed_ref(stripped)
     if "://" in stripped:
@@ -103,6 +103,13 @@ def _entry_ref(table: str, entry: str) -> SourceRef:
         return _local_ref(table.removeprefix("file://"), entry)
     folder = table.rpartition("/")[0]
     return _object_ref(f"{folder}/{stripped}", stripped)
+
+
+def _beside_web(table: str, entry: str) -> SourceRef:
+    try:
+        return web_ref(urljoin(table, entry))
+    except ValueError as error:
+        return failed_ref(entry, entry, safe_name(entry), error)
 
 
 def _local_ref(table: str, entry: str) -> SourceRef:

@@ -20,7 +20,6 @@ from email.utils import parsedate_to_datetime
 from functools import lru_cache
 from http import HTTPStatus
 from importlib.metadata import version
-from urllib.parse import urlsplit
 
 import httpx
 
@@ -91,10 +90,8 @@ def seen_ref(url: str, seen: Seen | None) -> SourceRef:
 
 def web_name(url: str) -> str:
     """'https://me@host/a/b.png?size=3' -> 'host/a/b.png'."""
-    host, path = url.split("://", 1)[1], ""
-    if "/" in host:
-        host, path = re.split("[?#]", host, maxsplit=1)[0].split("/", 1)
-    return safe_name(f"{host.rpartition('@')[2]}/{path}")
+    place = re.split("[?#]", url.split("://", 1)[1], maxsplit=1)[0]
+    return safe_name(_host(url) + place[len(place.partition("/")[0]) :])
 
 
 def look(url: str) -> Seen | None:
@@ -117,7 +114,7 @@ def look(url: str) -> Seen | None:
 
 def fetch(url: str) -> bytes:
     """The bytes of a file on a web server. Raises VanishedError, UnreadableError."""
-    host = urlsplit(url).netloc
+    host = _host(url)
     cause = ""
     for attempt in range(1, ATTEMPTS + 1):
         hurried = _silences().get(host, 0) >= _PATIENCE
@@ -207,6 +204,10 @@ def _seen(response: httpx.Response) -> Seen:
     size = int(length) if length.isdigit() and int(length) and not encoded else None
     tag = headers.get("ETag") or headers.get("Last-Modified") or ""
     return Seen(size, tag, headers.get("Content-Type", "").partition(";")[0].strip().lower())
+
+
+def _host(url: str) -> str:
+    return re.split("[/?#]", url.split("://", 1)[1], maxsplit=1)[0].rpartition("@")[2]
 
 
 def _words(error: Exception) -> str:

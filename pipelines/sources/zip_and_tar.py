@@ -135,4 +135,10 @@ def _members(kind: str, outside: str, state: str, thread: int) -> Members:
 
     state: changes when the file does.
     """
-    return members_of(kind, fsspec.open(outside, "rb").open())
+    try:
+        return members_of(kind, fsspec.open(outside, "rb").open())
+    except ValueError as error:
+        if not outside.startswith(("http://", "https://")):
+            raise
+        cause = "its server sends whole files only; download it, then compress the file"
+        raise ValueError(cause) from error
