@@ -35,7 +35,11 @@ _OPTIONS: Mapping[str, Mapping[str, Any]] = {
 _BLOCKS = ("icc_profile", "exif", "xmp", "dpi")
 _RAW_PROFILE = "Raw profile"
 _CHUNKS_BY_PILLOW = ("eXIf", "iCCP")
-_BACKGROUND_SIZE = {"L": 2, "LA": 2, "RGB": 6, "RGBA": 6}
+_SIZES = {
+    "bKGD": {"L": 2, "LA": 2, "RGB": 6, "RGBA": 6},
+    "sBIT": {"L": 1, "LA": 2, "RGB": 3, "RGBA": 4, "P": 3},
+}
+"""Of chunks that depend on the mode; in others they have no meaning."""
 _PNG_HEADER = 33
 _JFIF, _JFIF_SIZE = slice(6, 11), 14
 
@@ -131,7 +135,7 @@ def _behind_header(data: bytes, chunks: bytes) -> bytes:
 def _png_chunks(image: Image.Image, segments: Sequence[Segment]) -> Iterator[tuple[str, bytes]]:
     for segment in segments:
         kind, value = segment["kind"], segment["data"]
-        fits = kind != "bKGD" or len(value) == _BACKGROUND_SIZE.get(image.mode)
+        fits = kind not in _SIZES or len(value) == _SIZES[kind].get(image.mode)
         is_chunk = len(kind) == 4 and kind.isalpha() and kind[:1].islower()
         if is_chunk and fits and kind not in _CHUNKS_BY_PILLOW:
             yield kind, value

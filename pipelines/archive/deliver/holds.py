@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping
 
 from PIL import Image
@@ -30,7 +31,7 @@ _LOST = {
 }
 _SAME = {"1": "L", "P": "RGB", "L": "RGB", "LA": "RGBA", "PA": "RGBA"}
 """What holds the same values."""
-_LESS = {"I": "L", "I;16": "L", "F": "L", "RGBA": "RGB", "LA": "L", "PA": "RGB"}
+_LESS = {"RGBA": "RGB", "LA": "L", "PA": "RGB"}
 _KEYED = ("AVIF", "GIF", "PNG", "WEBP")
 """Formats that take a transparent colour along, or make alpha of it."""
 _WITH_ICC = ("AVIF", "BMP", "GIF", "JPEG", "JPEG2000", "PNG", "TIFF", "WEBP")
@@ -81,6 +82,8 @@ def with_loss(image: Image.Image, format_name: str) -> Image.Image:
     modes, info = _MODES.get(format_name, _COMMON), dict(image.info)
     if image.mode == "I;16":
         image = image.point(lambda value: value / 256).convert("L")
+    if image.mode in ("I", "F") and image.mode not in modes:
+        image = _as_levels(image)
     while image.mode not in modes and image.mode in _LESS:
         image = image.convert(_LESS[image.mode])
     if image.mode not in modes:
@@ -89,3 +92,12 @@ def with_loss(image: Image.Image, format_name: str) -> Image.Image:
     image = without_loss(image, format_name)
     image.info = info
     return image
+
+
+def _as_levels(image: Image.Image) -> Image.Image:
+    """Any range of numbers as levels from black to white."""
+    low, high = (float(value) for value in image.getextrema())  # type: ignore[arg-type]
+    if not math.isfinite(high - low) or high == low:
+        return image.convert("L")
+    scale = 255 / (high - low)
+    return image.convert("F").point(lambda value: value * scale - low * scale).convert("L")

@@ -205,6 +205,16 @@ def test_what_is_no_16_bit_colour_is_none_of_it() -> None:
         assert deep_png(made[name], None, name, 1 << 20) is None
 
 
+@pytest.mark.parametrize("name", ["signed.tif", "float.tif"])
+def test_any_range_is_shown_from_black_to_white(
+    archive: Archive, tmp_path: Path, name: str
+) -> None:
+    with Image.open(deliver(archive, name, tmp_path / "out.jpg", lossy=True)) as image:
+        low, high = image.getextrema()
+    assert low < 20
+    assert high > 235
+
+
 def test_extract_and_retrieve_name_what_they_refuse(archive: Archive, tmp_path: Path) -> None:
     refused = {"deep.avif", "moving.gif", "moving.webp", "infrared.tif", "pages.tif"}
     result = extract(archive, None, tmp_path / "png", "png")
