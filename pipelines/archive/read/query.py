@@ -17,9 +17,9 @@ _NEWEST = """
     QUALIFY row_number() OVER (PARTITION BY source_uri ORDER BY coalesce(run_id, run) DESC) = 1
 """
 _PICTURES = """
-    SELECT * FROM newest WHERE codec IS NOT NULL
-    QUALIFY row_number() OVER (
-        PARTITION BY image_id ORDER BY status = 'skipped', run_id DESC, source_uri) = 1
+    SELECT codec, source_bytes, stored_bytes, bpp, psnr, ms_ssim, ssimulacra2
+    FROM newest WHERE codec IS NOT NULL QUALIFY row_number() OVER (
+        PARTITION BY image_id ORDER BY 2 * gone::INT + (status = 'skipped')::INT) = 1
 """
 _STATS = """
     SELECT count(*) AS sources,
