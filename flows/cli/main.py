@@ -16,7 +16,7 @@ import typer
 from glassplate.codecs.errors import ConfigError, GlassplateError
 from glassplate.flows.cli.commands import LazyGroup
 from glassplate.flows.terminal.exit_codes import MEANING, ExitCode, exit_code_of
-from glassplate.flows.terminal.output import Output, output_of
+from glassplate.flows.terminal.output import Output, one_line, output_of
 
 EPILOG = "\n\n".join(["Exit codes:", *(f"{code.value}: {text}" for code, text in MEANING.items())])
 
@@ -98,6 +98,13 @@ def glassplate(
     """Shrink an image collection into one queryable Parquet archive; get every picture back."""
 
 
+class _OneLine(logging.Formatter):
+    """Names in warnings come from data: they do not write to the terminal."""
+
+    def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802 (logging's name)
+        return one_line(super().formatMessage(record))
+
+
 def main() -> None:
     """Entry point of the console script."""
     _log_to_stderr()
@@ -107,7 +114,7 @@ def main() -> None:
 def _log_to_stderr() -> None:
     """Our own warnings as lines; other libraries speak up through errors that we catch."""
     handler = logging.StreamHandler()
-    handler.setFormatter(logging.Formatter("%(levelname)s: %(message)s"))
+    handler.setFormatter(_OneLine("%(levelname)s: %(message)s"))
     ours = logging.getLogger("glassplate")
     ours.addHandler(handler)
     ours.propagate = False

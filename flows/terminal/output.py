@@ -34,17 +34,17 @@ class Output:
 
     def __init__(self, *, as_json: bool = False) -> None:
         self.as_json = as_json
-        self.stdout = Console(highlight=False, soft_wrap=True)
-        self.stderr = Console(stderr=True, highlight=False, soft_wrap=True)
+        self.stdout = Console(highlight=False, soft_wrap=True, emoji=False)
+        self.stderr = Console(stderr=True, highlight=False, soft_wrap=True, emoji=False)
 
     def message(self, text: str) -> None:
         """One line for people; left out with --json."""
         if not self.as_json:
-            self.stderr.print(text, markup=False)
+            self.stderr.print("\n".join(map(one_line, text.split("\n"))), markup=False)
 
     def record(self, record: Mapping[str, Any]) -> None:
         """One JSON line. Infinite and undefined numbers become null."""
-        self.stdout.file.write(json.dumps(plain(record), ensure_ascii=False) + "\n")
+        self.stdout.file.write(json_line(plain(record)))
 
     def records(self, records: Sequence[Mapping[str, Any]], columns: Sequence[str]) -> None:
         """Rows: all fields as JSON lines, or the chosen columns as a table."""
@@ -97,7 +97,7 @@ class Output:
         record = {"error": code, "message": text}
         if error is not None:
             record |= {"subject": error.subject, "cause": error.cause, "fix": error.fix}
-        self.stderr.file.write(json.dumps(record, ensure_ascii=False) + "\n")
+        self.stderr.file.write(json_line(record))
 
 
 def ledger_table(ledger: Ledger) -> tuple[list[str], list[list[Any]]]:
@@ -112,6 +112,14 @@ def ledger_table(ledger: Ledger) -> tuple[list[str], list[list[Any]]]:
         "ratio": ratio(ledger.source_bytes, ledger.stored_bytes),
     }
     return [*counts, *sizes], [[*counts.values(), *sizes.values()]]
+
+
+def json_line(record: Any) -> str:
+    """JSON that can be shown: controls, and what turns text around or is unseen, as escapes."""
+    text = json.dumps(record, ensure_ascii=False)
+    if not text.isprintable():
+        text = "".join(c if c.isprintable() else json.dumps(c)[1:-1] for c in text)
+    return text + "\n"
 
 
 def one_line(text: str) -> str:

@@ -2,12 +2,14 @@
 
 A local write is complete and on disk (fsynced, then renamed) or not there at all; object stores
 give the same by themselves. `create_exclusive` is the one operation that decides between writers.
-Trouble with a local disk is an OSError, as everywhere; trouble with an object store a StorageError.
+Trouble with a local disk is an OSError, as everywhere; a full one, and trouble with an object
+store, is a StorageError.
 """
 
 from __future__ import annotations
 
 import contextlib
+import errno
 import hashlib
 import io
 import os
@@ -25,6 +27,7 @@ from glassplate.pipelines.errors import OutsideError, StorageError
 from glassplate.pipelines.storage.errors import storage_errors
 
 _CHUNK = 1 << 20
+_NO_ROOM = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 _OUTSIDE = "Nothing outside is touched. Where does this folder come from?"
 
 
@@ -32,7 +35,7 @@ class Store:
     """Files below one root, named by relative paths with '/'. Can be pickled to workers.
 
     Missing files raise FileNotFoundError; other trouble is an OSError here, a StorageError in an
-    object store.
+    object store and where a disk is full.
     """
 
     def __init__(self, url: str, **storage_options: Any) -> None:
@@ -44,6 +47,7 @@ class Store:
         self.filesystem: Any = filesystem
         self.root: str = root.rstrip("/")
         self.url = url
+        self._options = storage_options
         self.is_local = isinstance(filesystem, LocalFileSystem)
         self._real_root = os.path.realpath(self.root or "/") if self.is_local else self.root
 
@@ -85,7 +89,7 @@ class Store:
             with self._trouble(path), self.filesystem.open(self.path(path), "wb") as sink:
                 yield sink
             return
-        with self._temporary(path) as (sink, temporary):
+        with _room_for(self.path(path)), self._temporary(path) as (sink, temporary):
             yield sink
             _flush(sink)
             temporary.replace(self.path(path))
@@ -97,7 +101,7 @@ class Store:
             self._create_remote(path, data)
             return
         target = Path(self.path(path))
-        with self._temporary(path) as (sink, temporary):
+        with _room_for(self.path(path)), self._temporary(path) as (sink, temporary):
             sink.write(data)
             _flush(sink)
             try:
@@ -120,7 +124,7 @@ class Store:
                 self.filesystem.cp_file(self.path(source), self.path(target))
             return
         place = Path(self.path(target))
-        place.parent.mkdir(parents=True, exist_ok=True)
+        _make_folder(place.parent)
         try:
             os.link(self.path(source), place)
         except FileExistsError:
@@ -171,6 +175,12 @@ class Store:
                 size += len(chunk)
         return size, digest.hexdigest()
 
+    def apart(self) -> Store:
+        """The same place through a client of its own, as another process would have."""
+        if self.is_local:
+            return self
+        return Store(self.url, **self._options, skip_instance_cache=True)
+
     def _trouble(self, path: str) -> contextlib.AbstractContextManager[None]:
         """Types the errors of an object store."""
         return contextlib.nullcontext() if self.is_local else storage_errors(self.path(path))
@@ -189,7 +199,7 @@ class Store:
     def _temporary(self, path: str) -> Iterator[tuple[IO[bytes], Path]]:
         """A hidden file in the target's folder, gone when the block ends."""
         target = Path(self.path(path))
-        target.parent.mkdir(parents=True, exist_ok=True)
+        _make_folder(target.parent)
         temporary = target.with_name(f".{uuid.uuid4().hex}.tmp")
         try:
             with temporary.open("xb") as sink:
@@ -233,6 +243,28 @@ class _RemoteFile(io.RawIOBase):
 
 def _is_below(path: str, root: str) -> bool:
     return path == root or path.startswith(root.rstrip("/") + "/")
+
+
+@contextlib.contextmanager
+def _room_for(path: str) -> Iterator[None]:
+    """A full disk is a StorageError that names the file."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno not in _NO_ROOM:
+            raise
+        fix = "Make room, then run again: finished shards are kept."
+        raise StorageError(f"cannot be written: {error.strerror}", fix, path) from error
+
+
+def _make_folder(folder: Path) -> None:
+    """Make a folder and those above it, so that all of them survive a power cut."""
+    if folder.is_dir():
+        return
+    new = [folder, *(parent for parent in folder.parents if not parent.exists())]
+    folder.mkdir(parents=True, exist_ok=True)
+    for one in reversed(new):
+        _sync_folder(one.parent)
 
 
 def _flush(sink: IO[bytes]) -> None:

@@ -18,6 +18,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from glassplate.pipelines.archive.format.manifest import FORMAT_VERSION
 from glassplate.pipelines.errors import ArchiveError
+from glassplate.pipelines.storage.exclusive import race_writers, refuse_lookers
 from glassplate.pipelines.storage.store import Store
 
 IDENTITY = "archive.json"
@@ -69,8 +70,9 @@ class Identity(BaseModel):
 def create_archive(store: Store) -> None:
     """Make an empty archive; one that is there already is opened.
 
-    Raises ArchiveError if the place holds something else.
+    Raises ArchiveError if the place holds something else, or two writers could commit at once.
     """
+    refuse_lookers(store)
     names = [name for name in store.list("") if not name.startswith(".")]
     if IDENTITY in names:
         check_archive(store)
@@ -81,27 +83,11 @@ def create_archive(store: Store) -> None:
             "Choose an empty or new folder.",
             store.url,
         )
-    document = Identity.new().model_dump_json(indent=1).encode()
+    race_writers(store)
     try:
-        store.create_exclusive(IDENTITY, document)
+        store.create_exclusive(IDENTITY, Identity.new().model_dump_json(indent=1).encode())
     except FileExistsError:
         check_archive(store)
-    else:
-        _check_conditional_writes(store, document)
-
-
-def _check_conditional_writes(store: Store, document: bytes) -> None:
-    """Raises ArchiveError if a file that was just created exclusively can be so again."""
-    try:
-        store.create_exclusive(IDENTITY, document)
-    except FileExistsError:
-        return
-    store.delete(IDENTITY)
-    raise ArchiveError(
-        "the store has no conditional writes: two runs could replace each other's work",
-        "Choose one that honours If-None-Match, as S3, GCS, Azure, R2 and newer MinIO do.",
-        store.url,
-    )
 
 
 def check_archive(store: Store) -> None:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import io
+import json
 
 import pytest
 from rich.console import Console
 
-from glassplate.codecs.errors import ConfigError
+from glassplate.codecs.errors import ConfigError, GlassplateError
 from glassplate.flows.options.common import (
     parse_codec_options,
     parse_duration,
@@ -15,7 +16,14 @@ from glassplate.flows.options.common import (
     parse_subset,
 )
 from glassplate.flows.terminal.live import live_progress
-from glassplate.flows.terminal.output import human_bytes, human_seconds, one_line, ratio
+from glassplate.flows.terminal.output import (
+    Output,
+    human_bytes,
+    human_seconds,
+    json_line,
+    one_line,
+    ratio,
+)
 from glassplate.pipelines.jobs.progress import Progress
 
 
@@ -89,3 +97,43 @@ def test_progress_on_a_terminal_has_rates_and_time_left() -> None:
 def test_no_progress_is_none() -> None:
     with live_progress(Console(), shown=False) as show:
         assert show is None
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("\x1b[2J", r"\u001b[2J"),
+        ("\x9b2J", r"\u009b2J"),
+        ("\x7f", r"\u007f"),
+        ("a\u202egnp.exe", r"a\u202egnp.exe"),
+        ("\u2066x\u2069", r"\u2066x\u2069"),
+        ("\u200b\ufeff", r"\u200b\ufeff"),
+        ("\u2028", r"\u2028"),
+        ("\U000e0041", r"\udb40\udc41"),
+        ("\udcff", r"\udcff"),
+        ("Füße 写真 😀", "Füße 写真 😀"),
+    ],
+)
+def test_json_writes_nothing_to_a_terminal_but_text(text: str, shown: str) -> None:
+    line = json_line({"name": text})
+    assert line == f'{{"name": "{shown}"}}\n'
+    assert json.loads(line) == {"name": text}
+
+
+@pytest.mark.parametrize("text", ["\x1b[2J", "\x9b2J", "a\u202egnp.exe", "\u2066x", "new\nline"])
+def test_tables_and_messages_write_nothing_to_a_terminal_but_text(
+    capsys: pytest.CaptureFixture[str], text: str
+) -> None:
+    output = Output()
+    output.table(["name"], [[text]])
+    output.facts({"name": text})
+    output.error(GlassplateError("cause", "fix", text))
+    output.message(text.replace("\n", ""))
+    shown = "".join(capsys.readouterr())
+    assert all(c.isprintable() for c in shown.replace("\n", ""))
+    assert len(shown.splitlines()) == 5
+
+
+def test_names_are_no_emoji(capsys: pytest.CaptureFixture[str]) -> None:
+    Output().message("wrote :smile:.png")
+    assert capsys.readouterr().err == "wrote :smile:.png\n"

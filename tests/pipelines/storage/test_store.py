@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import pickle
+import subprocess
+import sys
 import uuid
 from pathlib import Path
 
@@ -123,3 +125,37 @@ def test_links_may_lead_into_the_folder_but_not_out_of_it(tmp_path: Path) -> Non
             store.link("a/x", path)
     assert (tmp_path / "outside/precious").read_bytes() == b"of great value"
     assert [path.name for path in (tmp_path / "outside").iterdir()] == ["precious"]
+
+
+def test_a_full_disk_names_the_file_and_what_to_do(tmp_path: Path) -> None:
+    """With a limit on the size of files, which is as a disk without room."""
+    code = f"""
+import resource
+from glassplate.pipelines.errors import StorageError
+from glassplate.pipelines.storage.store import Store
+resource.setrlimit(resource.RLIMIT_FSIZE, (1000, 1000))
+store = Store({str(tmp_path / "a")!r})
+store.write("small", b"x" * 1000)
+for write in (store.write, store.create_exclusive):
+    try:
+        write("b/large", b"x" * 100_000)
+    except StorageError as error:
+        print(error)
+print(store.list(""), store.list("b"))
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    *errors, names = done.stdout.splitlines()
+    assert names == "['b', 'small'] []"
+    assert len(errors) == 2
+    for error in errors:
+        assert error.startswith(f"{tmp_path}/a/b/large: cannot be written: ")
+        assert "Make room, then run again" in error
+
+
+def test_new_folders_are_flushed_up_to_one_that_was_there(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    flushed: list[Path] = []
+    monkeypatch.setattr("glassplate.pipelines.storage.store._sync_folder", flushed.append)
+    Store(str(tmp_path)).write("a/b/c/x", b"x")
+    assert flushed == [tmp_path, tmp_path / "a", tmp_path / "a/b", tmp_path / "a/b/c"]
