@@ -18,6 +18,7 @@ from glassplate.pipelines.archive.format.manifest import Ledger, RunEntry, Snaps
 from glassplate.pipelines.archive.format.parquet import open_parquet
 from glassplate.pipelines.archive.format.staging import StagedShard, load_staged, read_mark
 from glassplate.pipelines.archive.write.commit import commit_run, create_archive, current_snapshot
+from glassplate.pipelines.archive.write.sweep import sweep_the_past
 from glassplate.pipelines.compress.config import CompressConfig
 from glassplate.pipelines.compress.planning import RunPlan, ShardPlan, plan_run
 from glassplate.pipelines.compress.watcher import run_watcher
@@ -141,12 +142,13 @@ def commit_plan(plan: RunPlan, staged: list[StagedShard]) -> Snapshot | None:
     A plan that has committed already gives its snapshot again, so that the stage can be retried.
     Raises CommitConflictError if another run committed since the plan was made.
     """
+    store = Store(plan.config.archive)
+    current = current_snapshot(store)
     if not plan.shards:
+        sweep_the_past(store, current)
         return None
     from glassplate.pipelines.compress.tiers import Tiers
 
-    store = Store(plan.config.archive)
-    current = current_snapshot(store)
     if current and current.run.run_id == plan.run_id:
         return current
     base = _check_base(store, plan)

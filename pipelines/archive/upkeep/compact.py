@@ -20,6 +20,7 @@ from glassplate.pipelines.archive.format.staging import StagedShard, load_staged
 from glassplate.pipelines.archive.upkeep.merge import merge_shards
 from glassplate.pipelines.archive.upkeep.retention import Expired, expire_snapshots
 from glassplate.pipelines.archive.write.commit import Part, check_base, commit_compaction
+from glassplate.pipelines.archive.write.sweep import sweep_the_past
 from glassplate.pipelines.errors import ArchiveError
 from glassplate.pipelines.storage.store import Store
 
@@ -67,6 +68,8 @@ def compact_archive(
     snapshot = None
     if len(spans) < len(base.shards):
         snapshot = _compact(store, base, spans, started, progress)
+    else:
+        sweep_the_past(store, base)
     expired = expire_snapshots(store, keep_snapshots) if keep_snapshots else Expired()
     return Compaction(snapshot, len(base.shards), len(spans), expired)
 

@@ -47,7 +47,7 @@ from glassplate.pipelines.archive.format.snapshots import (
     manifest_path,
 )
 from glassplate.pipelines.archive.format.staging import StagedShard
-from glassplate.pipelines.archive.write.sweep import orphans, stale, sweep
+from glassplate.pipelines.archive.write.sweep import orphans, stale, sweep, temporaries
 from glassplate.pipelines.errors import ArchiveError, CommitConflictError, LedgerError
 from glassplate.pipelines.storage.store import Store
 
@@ -108,29 +108,28 @@ def commit_compaction(
 
     Raises CommitConflictError if a run committed since `base`.
     """
+    merged = [part.merged for part in parts if part.merged]
 
     def publish(number: int) -> Snapshot:
         index, places = f"_index/run={run.run_id}", _places(base, parts)
+        ids = relocate_segments(store, base.id_index, places, f"{index}/id.parquet")
+        names = relocate_segments(store, base.name_index, places, f"{index}/name.parquet")
+        published = iter(_publish(store, merged, run.run_id))
         return base.model_copy(
             update={
                 "schema_version": SCHEMA_VERSION,
                 "number": number,
                 "parent": base.number,
                 "shards": tuple(
-                    _publish_shard(store, part.merged.entry, run.run_id)
-                    if part.merged
-                    else base.shards[part.span.start]
+                    next(published) if part.merged else base.shards[part.span.start]
                     for part in parts
                 ),
-                "id_index": relocate_segments(store, base.id_index, places, f"{index}/id.parquet"),
-                "name_index": relocate_segments(
-                    store, base.name_index, places, f"{index}/name.parquet"
-                ),
+                "id_index": ids,
+                "name_index": names,
                 "run": run,
             }
         )
 
-    merged = [part.merged for part in parts if part.merged]
     return _commit(store, base, run, merged, publish)
 
 
@@ -161,7 +160,7 @@ def _commit(
             store.delete(f"{folder}/run={run.run_id}")
         check_base(store, base)  # staged files may be missing because another run swept them
         raise
-    sweep(store, [*left_over, *stale(store, staged)])
+    sweep(store, [*left_over, *stale(store, staged), *temporaries(store)])
     return snapshot
 
 
@@ -186,24 +185,38 @@ def _publish_run(
     return Snapshot(
         number=number,
         parent=base.number if base else None,
-        shards=(base.shards if base else ())
-        + tuple(_publish_shard(store, one.entry, run.run_id) for one in staged),
         id_index=append_segment(store, base.id_index if base else (), ids, f"{index}/id.parquet"),
         name_index=append_segment(
             store, base.name_index if base else (), names, f"{index}/name.parquet"
         ),
+        shards=(base.shards if base else ()) + tuple(_publish(store, staged, run.run_id)),
         run=run,
     )
 
 
-def _publish_shard(store: Store, entry: ShardEntry, run_id: str) -> ShardEntry:
-    def publish(table: str, file: FileEntry) -> FileEntry:
-        path = f"{table}/run={run_id}/{file.sha256}.parquet"
-        store.link(file.path, path)
-        return file.model_copy(update={"path": path})
+def _publish(store: Store, staged: Sequence[StagedShard], run_id: str) -> list[ShardEntry]:
+    """Put shards where readers will look.
 
-    files = {table: getattr(entry, table) for table in ShardEntry.model_fields}
-    return ShardEntry(**{table: publish(table, file) for table, file in files.items() if file})
+    Catalogues come last, just before the commit: readers of the folder see their rows at once.
+    """
+    for table in ("latents", "bitstreams", "images"):
+        for one in staged:
+            if file := getattr(one.entry, table):
+                store.link(file.path, _published(table, file, run_id).path)
+    return [
+        ShardEntry(
+            **{
+                table: _published(table, file, run_id)
+                for table in ShardEntry.model_fields
+                if (file := getattr(one.entry, table))
+            }
+        )
+        for one in staged
+    ]
+
+
+def _published(table: str, file: FileEntry, run_id: str) -> FileEntry:
+    return file.model_copy(update={"path": f"{table}/run={run_id}/{file.sha256}.parquet"})
 
 
 def _places(base: Snapshot, parts: Sequence[Part]) -> Places:

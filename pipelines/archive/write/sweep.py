@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import logging
+import math
 import re
+import time
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
+from glob import glob
+from pathlib import Path
 
 from glassplate.pipelines.archive.format.manifest import Snapshot
 from glassplate.pipelines.archive.format.places import RUN_ID, run_of
@@ -18,6 +22,12 @@ from glassplate.pipelines.storage.store import Store
 logger = logging.getLogger(__name__)
 
 STAGING_LIFETIME = timedelta(days=7)
+TEMPORARY_LIFETIME = 3600.0
+"""Seconds. A shard is written in minutes; one that takes longer has its own folder, in staging."""
+
+_TEMPORARIES = [
+    f"{folder}.{'[0-9a-f]' * 32}.tmp" for folder in ("", "_manifests/", "models/*/", "*/run=*/")
+]
 
 
 def orphans(store: Store, base: Snapshot | None, run_id: str) -> list[str]:
@@ -43,6 +53,35 @@ def orphans(store: Store, base: Snapshot | None, run_id: str) -> list[str]:
         logger.warning("%s; folders of unfinished runs are kept", error)
         return []
     return [path for path in found if run_of(path) not in known]
+
+
+def sweep_the_past(store: Store, current: Snapshot | None) -> None:
+    """Delete what killed runs left: for when there is nothing to commit, which sweeps as well.
+
+    A run whose id sorts before that of the newest snapshot can no longer commit.
+    """
+    if current is None:
+        return
+    past = orphans(store, current, current.run.run_id)
+    dead = [path for path in past if run_of(path) < current.run.run_id]
+    sweep(store, [*dead, *temporaries(store)])
+
+
+def temporaries(store: Store) -> list[str]:
+    """Half-written files on a local disk, whose writers must have died."""
+    if not store.is_local:
+        return []
+    root, horizon = Path(store.root), time.time() - TEMPORARY_LIFETIME
+    found = (path for pattern in _TEMPORARIES for path in glob(pattern, root_dir=root))  # noqa: PTH207 (pathlib's fails where folders go)
+    return [path for path in found if _written(root / path) < horizon]
+
+
+def _written(file: Path) -> float:
+    """When a file was last written; in the future, if that is unknown."""
+    try:
+        return file.lstat().st_mtime
+    except OSError:
+        return math.inf
 
 
 def stale(store: Store, staged: Sequence[StagedShard]) -> list[str]:

@@ -21,6 +21,7 @@ from glassplate.pipelines.archive.format.snapshots import (
 )
 from glassplate.pipelines.archive.read.reader import Archive, open_archive
 from glassplate.pipelines.archive.write.commit import commit_run
+from glassplate.pipelines.archive.write.sweep import sweep_the_past
 from glassplate.pipelines.errors import (
     ArchiveError,
     CommitConflictError,
@@ -229,3 +230,57 @@ def test_killed_before_every_single_operation(
         if process.exitcode == 0:
             break
     assert operations > 10
+
+
+def test_what_killed_runs_left_is_swept_also_when_there_is_nothing_to_commit(
+    store: Store, tmp_path: Path
+) -> None:
+    """A kill right after a commit leaves what the run had found; a reader of the folder sees it."""
+    commit(store, [encoded("a.png", 1)])
+    current = current_snapshot(store)
+    assert current
+    before, after = "20200101T000000Z-abcdef", "20990101T000000Z-abcdef"
+    for run in (before, after):
+        shutil.copytree(
+            tmp_path / f"archive/images/run={current.run.run_id}",
+            tmp_path / f"archive/images/run={run}",
+        )
+    sweep_the_past(store, current)
+    runs = {current.run.run_id, after}  # that of a run that may be about to commit stays
+    assert set(store.list("images")) == {f"run={run}" for run in runs}
+    commit(store, [encoded("b.png", 2)])
+    assert f"run={after}" not in store.list("images")
+
+
+def test_half_written_files_are_swept_when_they_are_old(store: Store, tmp_path: Path) -> None:
+    snapshot = commit(store, [encoded("a.png", 1)])
+    places = [
+        "",
+        "_manifests/",
+        f"images/run={snapshot.run.run_id}/",
+        f"models/{CODEC.spec.fingerprint}/",
+    ]
+    old = [tmp_path / f"archive/{place}.{'0' * 32}.tmp" for place in places]
+    young = tmp_path / f"archive/.{'1' * 32}.tmp"
+    others = tmp_path / "archive/.notes.tmp"
+    for path in (*old, young, others):
+        path.write_bytes(b"half")
+    for path in (*old, others):
+        os.utime(path, (time.time() - 7200, time.time() - 7200))
+    commit(store, [encoded("b.png", 2)])
+    assert [path for path in old if path.exists()] == []
+    assert young.exists()
+    assert others.exists()
+
+
+def test_catalogues_are_published_last(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    published: list[str] = []
+    link = Store.link
+
+    def noted(self: Store, source: str, target: str) -> None:
+        published.append(target.partition("/")[0])
+        link(self, source, target)
+
+    monkeypatch.setattr(Store, "link", noted)
+    commit(store, [encoded("a.png", 1)], [encoded("b.png", 2)])
+    assert published == ["latents"] * 2 + ["bitstreams"] * 2 + ["images"] * 2
