@@ -81,6 +81,8 @@ def retrieve_item(item: Item, archive: Archive, config: RetrieveConfig) -> Retri
     except StorageError:
         raise
     except (GlassplateError, OSError) as error:
+        if isinstance(error, GlassplateError):
+            error.subject = item.name  # not that of a file for a while
         return failed_row(item, error)
     return _row(item, bytes=len(data), **facts)
 

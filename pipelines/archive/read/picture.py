@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from PIL import Image
+from PIL import Image, UnidentifiedImageError
 
 from glassplate.codecs import Codec, Pixels, Region
 from glassplate.codecs.container.bitstream import Header
@@ -74,6 +74,9 @@ def from_file(
                 raise would_lose([loss.what for loss in losses], label)
             opened.load()
             image = _as_shown(opened, facts, region, label)
+    except UnidentifiedImageError as error:
+        cause = f"is a {kind} file of a kind that Pillow does not read"
+        raise UnsupportedImageError(cause, _TAKE_THE_FILE, label) from error
     except PILLOW_ERRORS as error:
         cause = f"Pillow cannot show the original ({str(error) or type(error).__name__})"
         raise UnsupportedImageError(cause, _TAKE_THE_FILE, label) from error
