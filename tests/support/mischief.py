@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
+from PIL import Image
 
 from glassplate.codecs import CodecSpec, Encoded, Pixels, Region, Target, register
 from glassplate.codecs.base import Device
@@ -67,7 +68,9 @@ class MischiefCodec(FakeCodec):
         path.unlink(missing_ok=True)
 
     def _change(self, path: Path) -> None:
-        path.write_bytes(path.read_bytes() + b"more")
+        with Image.open(path) as image:
+            taller = image.resize((image.width, image.height + 1))
+        taller.save(path)
 
     def _die(self, path: Path) -> None:
         os.kill(os.getpid(), signal.SIGKILL)
