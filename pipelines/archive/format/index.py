@@ -197,7 +197,7 @@ class Index:
 
     def _open(self, path: str) -> pq.ParquetFile:
         if path not in self._files:
-            self._files[path] = open_parquet(self._store, path)
+            self._files[path] = _opened(self._store, path)
         return self._files[path]
 
     @staticmethod
@@ -206,6 +206,8 @@ class Index:
 
         def key_range(group: int) -> tuple[int, int]:
             statistics = file.metadata.row_group(group).column(0).statistics
+            if statistics is None or not statistics.has_min_max:
+                raise pa.ArrowInvalid("an index without statistics")
             return statistics.min, statistics.max
 
         first = bisect.bisect_left(
@@ -224,7 +226,15 @@ def rows_between(entries: Entries, low: int, high: int) -> list[tuple[int, int]]
 
 
 def _read_all(store: Store, path: str) -> Entries:
-    return _to_entries(open_parquet(store, path).read())
+    return _to_entries(_opened(store, path).read())
+
+
+def _opened(store: Store, path: str) -> pq.ParquetFile:
+    """An index file. Raises OSError, pa.ArrowException, also for another file in its place."""
+    file = open_parquet(store, path)
+    if not file.schema_arrow.equals(_SCHEMA):
+        raise pa.ArrowInvalid("its columns are not those of an index")
+    return file
 
 
 def _to_table(entries: Entries) -> pa.Table:

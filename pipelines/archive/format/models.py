@@ -67,7 +67,7 @@ def read_spec(store: Store, fingerprint: str) -> CodecSpec:
         spec = CodecSpec.from_json(store.read(path))
     except FileNotFoundError as error:
         raise ArchiveError("is missing", _RESTORE, path) from error
-    except (ValueError, TypeError) as error:
+    except (ValueError, TypeError, RecursionError) as error:
         raise ArchiveError("is damaged", _RESTORE, path) from error
     if spec.fingerprint != fingerprint:
         raise ArchiveError("is damaged (wrong fingerprint)", _RESTORE, path)

@@ -21,6 +21,9 @@ logger = logging.getLogger(__name__)
 PARQUET_ERRORS = (OSError, pa.ArrowException, OutsideError)
 """What pyarrow raises on missing, truncated and damaged files; and files that lie elsewhere."""
 
+_FEWEST = 5
+"""Columns that every table has had from the first version on."""
+
 _IMAGE_COLUMNS = list(ImageRow.__dataclass_fields__)
 
 
@@ -30,8 +33,11 @@ def open_table(store: Store, file: FileEntry) -> pq.ParquetFile:
     Raises OSError, pa.ArrowException.
     """
     parquet = open_parquet(store, file.path)
-    wanted = TABLES[file.path.partition("/")[0]].names
-    if any(found != name for found, name in zip(parquet.schema_arrow.names, wanted, strict=False)):
+    wanted, found = TABLES[file.path.partition("/")[0]], parquet.schema_arrow
+    if len(found) < _FEWEST or any(
+        (one.name, one.type, one.nullable) != (other.name, other.type, other.nullable)
+        for one, other in zip(found, wanted, strict=False)
+    ):
         raise pa.ArrowInvalid("its columns are not those of the format")
     return parquet
 

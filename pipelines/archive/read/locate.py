@@ -8,6 +8,8 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+import pyarrow as pa
+
 from glassplate.pipelines.archive.format.index import (
     INDEXED,
     Index,
@@ -17,11 +19,11 @@ from glassplate.pipelines.archive.format.index import (
     text_key,
 )
 from glassplate.pipelines.archive.format.manifest import FileEntry, Snapshot
-from glassplate.pipelines.archive.format.parquet import open_parquet
 from glassplate.pipelines.archive.format.places import is_id
 from glassplate.pipelines.archive.format.rows import (
     PARQUET_ERRORS,
     damaged,
+    open_table,
     read_column,
     read_image_row,
 )
@@ -148,17 +150,23 @@ class Locator:
             if file and image_id.startswith(prefix):
                 yield Stored(image_id, file, row, None)
 
+    def _is_a_place(self, shard: int, row: int) -> bool:
+        return 0 <= shard < len(self._shards) and 0 <= row < self._shards[shard].images.rows
+
     def _nominees(self, index: Index, low: int, high: int) -> list[tuple[int, int]]:
         """(shard, row) of what may match, newest first. Raises ArchiveError if forgotten."""
         try:
-            return index.find(low, high)
+            places = index.find(low, high)
+            if all(self._is_a_place(*place) for place in places):
+                return places
+            raise pa.ArrowInvalid("it names rows that there are not")
         except PARQUET_ERRORS as error:
             check_not_forgotten(self._store, self._snapshot)
             logger.warning("an index is damaged (%s); scanning the catalogue instead", error)
         found: list[tuple[int, int]] = []
         for shard, entry in enumerate(self._shards):
             try:
-                catalogue = open_parquet(self._store, entry.images.path).read(INDEXED)
+                catalogue = open_table(self._store, entry.images).read(INDEXED)
             except PARQUET_ERRORS as error:
                 logger.warning("%s", damaged(entry.images, error))
                 continue

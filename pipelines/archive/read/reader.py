@@ -10,7 +10,8 @@ something up has not to wait for it.
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from hashlib import sha256
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any
@@ -18,13 +19,19 @@ from typing import TYPE_CHECKING, Any
 from glassplate.codecs import Codec, FileCodec, Region, codec_from_spec
 from glassplate.codecs.base import Device
 from glassplate.codecs.container.bitstream import unpack
-from glassplate.codecs.errors import BitstreamError, ConfigError, UnsupportedImageError
+from glassplate.codecs.errors import (
+    BitstreamError,
+    ConfigError,
+    UnsupportedImageError,
+    WeightsError,
+)
 from glassplate.pipelines.archive.format.identity import check_archive
 from glassplate.pipelines.archive.format.manifest import Snapshot
 from glassplate.pipelines.archive.format.models import fetch_weights, read_spec
 from glassplate.pipelines.archive.format.rows import read_bitstream
 from glassplate.pipelines.archive.format.schema import BitstreamRow, ImageRow
 from glassplate.pipelines.archive.format.snapshots import (
+    check_not_forgotten,
     current_snapshot,
     manifest_numbers,
     read_snapshot,
@@ -108,14 +115,16 @@ class Archive:
 
     def find(self, key: str) -> ImageRow:
         """The catalogue row of a key. Raises NotFoundError, ShardDamagedError."""
-        return self._locator.find(key)
+        with self._while_kept():
+            return self._locator.find(key)
 
     def stored(self, key: str) -> Stored:
         """Where the bitstream of a key lies, and the catalogue row that it was stored with.
 
         Raises NotFoundError if there is none, because the newest version failed, for example.
         """
-        return self._locator.stored(key)
+        with self._while_kept():
+            return self._locator.stored(key)
 
     def get(
         self,
@@ -280,17 +289,29 @@ class Archive:
         """Query the newest row of every source by SQL; see `query.where`."""
         from glassplate.pipelines.archive.read import query
 
-        return query.where(self.images(), condition, columns=columns, order=order, limit=limit)
+        with self._while_kept():
+            return query.where(self.images(), condition, columns=columns, order=order, limit=limit)
 
     def stats(self) -> dict[str, Any]:
         """Counts, bytes and quality of the newest row of every source; see `query.stats`."""
         from glassplate.pipelines.archive.read import query
 
-        return query.stats(self.images())
+        with self._while_kept():
+            return query.stats(self.images())
+
+    @contextmanager
+    def _while_kept(self) -> Iterator[None]:
+        """Whatever is missing: if the snapshot was forgotten meanwhile, that is the error."""
+        try:
+            yield
+        except (ArchiveError, WeightsError, FileNotFoundError):
+            check_not_forgotten(self.store, self.manifest)
+            raise
 
     def _read(self, stored: Stored) -> BitstreamRow:
         try:
-            return read_bitstream(self.store, stored.file, stored.row, stored.image_id)
+            with self._while_kept():
+                return read_bitstream(self.store, stored.file, stored.row, stored.image_id)
         except BitstreamError as error:
             raise _named(error, stored) from error
 
@@ -307,8 +328,9 @@ class Archive:
 
     def _load_codec(self, fingerprint: str) -> Codec | FileCodec:
         if fingerprint not in self._codecs:
-            spec = read_spec(self.store, fingerprint)
-            with tempfile.TemporaryDirectory() as folder:
+            with self._while_kept():
+                spec = read_spec(self.store, fingerprint)
+            with self._while_kept(), tempfile.TemporaryDirectory() as folder:
                 weights = fetch_weights(self.store, spec, Path(folder))
                 codec = codec_from_spec(spec, device=self._device, weights=weights)
             self._codecs[fingerprint] = codec

@@ -284,10 +284,9 @@ def test_readers_of_a_forgotten_snapshot_are_told(store: Store) -> None:
     fresh, used, checker = (open_archive(store.url) for _ in range(3))
     used.get("0.png")
     compact_archive(store, keep_snapshots=1)
-    with pytest.raises(ArchiveError, match=r"forgotten.*Try again"):
-        fresh.get("0.png")
-    with pytest.raises(ShardDamagedError, match=r"is missing.*Open the archive again"):
-        used.get("0.png")
+    for reader in (fresh, used):
+        with pytest.raises(ArchiveError, match=r"forgotten.*Try again"):
+            reader.get("0.png")
     with pytest.raises(ArchiveError, match="forgotten"):
         verify_archive(checker)
 
