@@ -71,6 +71,16 @@ class Region(BaseModel):
     width: int = Field(gt=0)
     height: int = Field(gt=0)
 
+    @property
+    def right(self) -> int:
+        """The first column beyond it."""
+        return self.x + self.width
+
+    @property
+    def bottom(self) -> int:
+        """The first row beyond it."""
+        return self.y + self.height
+
 
 @dataclass(frozen=True)
 class CodecSpec:

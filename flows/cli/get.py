@@ -37,6 +37,8 @@ from glassplate.flows.terminal.live import live_count
 from glassplate.flows.terminal.output import Output, human_bytes, one_line
 
 if TYPE_CHECKING:
+    from glassplate.codecs import Region
+    from glassplate.pipelines.archive.format.schema import ImageRow
     from glassplate.pipelines.archive.upkeep.verify import Damage
 
 KeyArgument = Annotated[
@@ -126,7 +128,19 @@ def get(
         output_file.write_bytes(data)
     else:
         output_file = deliver(opened, key, output_file, rectangle, lossy=lossy)
-    _wrote(output_of(context), [output_file])
+    output = output_of(context)
+    if rectangle and (told := _cut_at_the_edge(rectangle, opened.find(key))):
+        output.message(told)
+    _wrote(output, [output_file])
+
+
+def _cut_at_the_edge(region: Region, row: ImageRow) -> str | None:
+    """What to say of a region that goes on where the picture ends."""
+    right, bottom = row.width or region.right, row.height or region.bottom
+    if region.right <= right and region.bottom <= bottom:
+        return None
+    width, height = min(region.right, right) - region.x, min(region.bottom, bottom) - region.y
+    return f"the picture ends at {right} x {bottom}: the region is {width} x {height}"
 
 
 def extract(

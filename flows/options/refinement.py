@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from glassplate.codecs.errors import ConfigError
 from glassplate.flows.options.common import validated
 from glassplate.flows.options.restoration import restore_options
 
@@ -62,10 +63,15 @@ def refine_options(
     """None for the kind 'none'. Raises ConfigError naming the option."""
     from glassplate.codecs.refine.options import RefineOptions
 
-    if kind == "none":
-        return None
-    fields = {"kind": kind, "sampler": sampler, "steps": steps, "strength": strength}
-    return validated(RefineOptions, {**fields, "seed": seed, "weights": weights}, _OPTIONS)
+    fields: dict[str, Any] = {"sampler": sampler, "steps": steps, "strength": strength}
+    fields |= {"seed": seed, "weights": weights}
+    if kind != "none":
+        return validated(RefineOptions, {"kind": kind, **fields}, _OPTIONS)
+    for name, value in fields.items():
+        if value not in (None, RefineOptions.model_fields[name].default):
+            option = _OPTIONS.get(name, f"--{name}")
+            raise ConfigError("nothing is refined", "Say --refine flow, or leave it out.", option)
+    return None
 
 
 def retrieve_config(

@@ -46,6 +46,9 @@ def restore_options(
     from glassplate.codecs.restore.options import RestoreOptions
 
     if not denoise and upscale is None:
+        if weights is not None:
+            fix = "Say --denoise or --upscale, or leave it out."
+            raise ConfigError("nothing is restored", fix, "--restorer-weights")
         return None
     if denoise and upscale is not None:
         raise ConfigError(

@@ -105,6 +105,15 @@ def test_get_gives_the_picture_and_its_region(
         assert psnr(np.asarray(part), photo[110:158, 20:84]) > 25
 
 
+def test_get_says_where_a_region_was_cut(archive: Path, tmp_path: Path, glassplate: Run) -> None:
+    file = tmp_path / "corner.png"
+    done = glassplate("get", archive, "town [1].png", "-o", file, "--region", "100,10,500,20")
+    assert done.code == 0
+    assert "the picture ends at 180 x 100: the region is 80 x 20" in done.out + done.err
+    with Image.open(file) as corner:
+        assert corner.size == (80, 20)
+
+
 def test_get_original_is_byte_for_byte(
     glassplate: Run, archive: Path, collection: Path, tmp_path: Path
 ) -> None:
