@@ -17,9 +17,12 @@ _NEWEST = """
     QUALIFY row_number() OVER (PARTITION BY source_uri ORDER BY coalesce(run_id, run) DESC) = 1
 """
 _PICTURES = """
-    SELECT codec, source_bytes, stored_bytes, bpp, psnr, ms_ssim, ssimulacra2
-    FROM newest WHERE codec IS NOT NULL QUALIFY row_number() OVER (
-        PARTITION BY image_id ORDER BY 2 * gone::INT + (status = 'skipped')::INT) = 1
+    SELECT status, gone, codec, source_bytes, stored_bytes, bpp, psnr, ms_ssim, ssimulacra2,
+        codec IS NOT NULL AND row_number() OVER (
+            PARTITION BY image_id
+            ORDER BY 4 * (codec IS NULL)::INT + 2 * gone::INT + (status = 'skipped')::INT
+        ) = 1 AS counts
+    FROM newest
 """
 _STATS = """
     SELECT count(*) AS sources,
@@ -28,9 +31,9 @@ _STATS = """
         count(*) FILTER (status = 'skipped') AS skipped,
         count(*) FILTER (status = 'failed') AS failed,
         count(*) FILTER (gone) AS gone,
-        (SELECT sum(source_bytes) FROM pictures)::BIGINT AS source_bytes,
-        (SELECT sum(stored_bytes) FROM pictures)::BIGINT AS stored_bytes
-    FROM newest
+        sum(source_bytes) FILTER (counts)::BIGINT AS source_bytes,
+        sum(stored_bytes) FILTER (counts)::BIGINT AS stored_bytes
+    FROM pictures
 """
 _CODEC_STATS = """
     SELECT codec, count(*) AS pictures, sum(source_bytes)::BIGINT AS source_bytes,
@@ -38,7 +41,7 @@ _CODEC_STATS = """
         avg(psnr) FILTER (isfinite(psnr)) AS mean_psnr,
         min(psnr) FILTER (isfinite(psnr)) AS min_psnr,
         avg(ms_ssim) AS mean_ms_ssim, avg(ssimulacra2) AS mean_ssimulacra2
-    FROM pictures GROUP BY codec ORDER BY pictures DESC, codec
+    FROM pictures WHERE counts GROUP BY codec ORDER BY pictures DESC, codec
 """
 
 _VIEWS = f"newest AS ({_NEWEST}), pictures AS ({_PICTURES})"
