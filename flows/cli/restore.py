@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -107,8 +107,11 @@ def restore(
 
 def _free_path(name: str, options: RestoreOptions) -> Path:
     """In the current folder. Raises ConfigError if there is such a file already."""
+    from glassplate.pipelines.archive.deliver.names import safe_name
+
     what = f"{options.scale}x" if options.scale else "denoised"
-    path = Path(f"{PurePosixPath(name).stem}-{what}.png")
+    stem = safe_name(name).rpartition("/")[2]
+    path = Path(f"{stem}-{what}.png")
     if path.exists():
         raise ConfigError("is there already", "Name the output with -o.", str(path))
     return path

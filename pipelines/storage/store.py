@@ -89,7 +89,7 @@ class Store:
             with self._trouble(path), self.filesystem.open(self.path(path), "wb") as sink:
                 yield sink
             return
-        with _room_for(self.path(path)), self._temporary(path) as (sink, temporary):
+        with room_for(self.path(path)), self._temporary(path) as (sink, temporary):
             yield sink
             _flush(sink)
             temporary.replace(self.path(path))
@@ -101,7 +101,7 @@ class Store:
             self._create_remote(path, data)
             return
         target = Path(self.path(path))
-        with _room_for(self.path(path)), self._temporary(path) as (sink, temporary):
+        with room_for(self.path(path)), self._temporary(path) as (sink, temporary):
             sink.write(data)
             _flush(sink)
             try:
@@ -246,14 +246,14 @@ def _is_below(path: str, root: str) -> bool:
 
 
 @contextlib.contextmanager
-def _room_for(path: str) -> Iterator[None]:
+def room_for(path: str) -> Iterator[None]:
     """A full disk is a StorageError that names the file."""
     try:
         yield
     except OSError as error:
         if error.errno not in _NO_ROOM:
             raise
-        fix = "Make room, then run again: finished shards are kept."
+        fix = "Make room, then run again: what is finished is kept."
         raise StorageError(f"cannot be written: {error.strerror}", fix, path) from error
 
 

@@ -19,6 +19,7 @@ from glassplate.pipelines.archive.deliver.names import suffix_of
 from glassplate.pipelines.archive.format.schema import ImageRow
 from glassplate.pipelines.archive.read.reader import Archive
 from glassplate.pipelines.errors import LossError
+from glassplate.pipelines.storage.store import room_for
 
 _WITH_XMP = ("AVIF", "JPEG", "PNG", "TIFF", "WEBP")
 _CODESTREAMS = (".j2k", ".j2c", ".jpc")
@@ -141,7 +142,8 @@ def _whole(target: Path) -> Iterator[Path]:
     target.parent.mkdir(parents=True, exist_ok=True)
     temporary = target.with_name(f".{uuid.uuid4().hex}.tmp")
     try:
-        yield temporary
+        with room_for(str(target)):
+            yield temporary
         temporary.replace(target)
     finally:
         temporary.unlink(missing_ok=True)

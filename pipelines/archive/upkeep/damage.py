@@ -20,6 +20,9 @@ from glassplate.pipelines.archive.format.rows import (
 from glassplate.pipelines.errors import ShardDamagedError
 from glassplate.pipelines.storage.store import Store
 
+_MOST_ROWS = 1 << 20
+"""Of a file that is gone; more than any shard has."""
+
 
 class ShardDoctor:
     """One shard with at least one damaged file; any of its files may be."""
@@ -38,9 +41,9 @@ class ShardDoctor:
         if not rows or own is None:
             ids = self._known_ids() if rows else []
         else:
-            ids = [image_id for row in rows if (image_id := own[row])]
+            ids = [image_id for row in rows if row < len(own) and (image_id := own[row])]
         if rows and table == "images" and (names := self._column("images", "name")):
-            return ids, [names[row] for row in rows]
+            return ids, [names[row] for row in rows if row < len(names)]
         return ids, self.names_of(ids)
 
     def names_of(self, image_ids: Iterable[str]) -> list[str]:
@@ -59,7 +62,9 @@ class ShardDoctor:
         if catalogue is None or places is None:
             return None
         by_place = dict(zip(places, catalogue, strict=True))
-        return [by_place.get(row) for row in range(getattr(self._entry, table).rows)]
+        return [
+            by_place.get(row) for row in range(min(getattr(self._entry, table).rows, len(places)))
+        ]
 
     def _known_ids(self) -> list[str]:
         """Every id in the shard; from the index, if all else is lost, the first 16 digits."""
@@ -85,10 +90,10 @@ def damaged_rows(store: Store, file: FileEntry) -> Iterator[int]:
     try:
         parquet = open_table(store, file)
     except PARQUET_ERRORS:
-        yield from range(file.rows)
+        yield from _all_rows(store, file)
         return
     if parquet.metadata.num_rows != file.rows:
-        yield from range(file.rows)
+        yield from _all_rows(store, file)
         return
     first = 0
     for group in range(parquet.num_row_groups):
@@ -99,6 +104,14 @@ def damaged_rows(store: Store, file: FileEntry) -> Iterator[int]:
         elif columns:
             yield from rows
         first = rows.stop
+
+
+def _all_rows(store: Store, file: FileEntry) -> range:
+    """As the manifest counts them, or as many as there are bytes: it may say anything."""
+    try:
+        return range(min(file.rows, store.size(file.path)))
+    except PARQUET_ERRORS:
+        return range(min(file.rows, file.bytes, _MOST_ROWS))
 
 
 def _damaged_columns(parquet: pq.ParquetFile, group: int) -> list[str]:

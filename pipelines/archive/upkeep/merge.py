@@ -13,6 +13,7 @@ from collections.abc import Iterator, Sequence
 
 import pyarrow as pa
 import pyarrow.compute as pc
+from pydantic import ValidationError
 
 from glassplate.pipelines.archive.format.manifest import FileEntry, Ledger, ShardEntry
 from glassplate.pipelines.archive.format.parquet import open_parquet
@@ -42,8 +43,14 @@ def merge_shards(store: Store, key: str, shards: Sequence[ShardEntry]) -> Staged
         if any(getattr(shard, table) for shard in shards)
     }
     entry = ShardEntry(**files)
-    ledger, codecs = _counts(store, entry.images)
-    return mark_staged(store, StagedShard(key=key, entry=entry, ledger=ledger, codecs=codecs))
+    try:
+        ledger, codecs = _counts(store, entry.images)
+        staged = StagedShard(key=key, entry=entry, ledger=ledger, codecs=codecs)
+    except (ValidationError, TypeError) as error:  # of words that a status or a codec cannot be
+        paths = ", ".join(shard.images.path for shard in shards)
+        cause = "a catalogue has rows that no run writes"
+        raise ShardDamagedError(cause, "Run `glassplate verify`.", paths) from error
+    return mark_staged(store, staged)
 
 
 def _merge(store: Store, path: str, table: str, shards: Sequence[ShardEntry]) -> FileEntry:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import uuid
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +20,7 @@ from glassplate.pipelines.archive.upkeep.compact import compact_archive
 from glassplate.pipelines.archive.upkeep.verify import verify_archive
 from glassplate.pipelines.errors import ArchiveError, ManifestError
 from glassplate.pipelines.storage.store import Store
-from tests.pipelines.archive.building import commit, encoded
+from tests.pipelines.archive.building import Rows, commit, encoded
 from tests.pipelines.archive.hostile import Change, put, remove, rewrite_manifest, write_manifest
 
 RUN = "20260101T000000Z-abcdef"
@@ -189,3 +190,21 @@ def test_a_manifest_that_is_being_forgotten_deletes_nothing_outside(
     assert compact_archive(store, keep_snapshots=1).expired.files == 0
     assert precious.exists()
     assert store.exists(path + ".expired")
+
+
+def test_absurd_counts_take_no_memory(store: Store) -> None:
+    """The manifest says two thousand million rows, of a file that is not what it says."""
+    for table in ("images", "bitstreams"):
+        rewrite_manifest(store, 2, put("shards", 1, table, "rows", value=2**31 - 1))
+        rewrite_manifest(store, 2, put("shards", 1, table, "sha256", value="0" * 64))
+    report = verify_archive(open_archive(store.url))
+    assert len(report.damages) == 2
+    with pytest.raises(ArchiveError):
+        compact_archive(store)
+
+
+def test_rows_that_no_run_writes_are_not_merged(store: Store) -> None:
+    strange = encoded("c.png", 3)
+    image = replace(strange.image, codec_fingerprint="../../x")
+    with pytest.raises(ValueError, match="codecs"):
+        commit(store, [Rows(image, strange.bitstream, strange.latent)])
