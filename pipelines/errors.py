@@ -63,6 +63,16 @@ class NotFoundError(GlassplateError):
     code = "not-found"
 
 
+class UnknownKeyError(NotFoundError):
+    """Nothing in the archive has this id or name."""
+
+
+class AmbiguousKeyError(ConfigError):
+    """Several pictures have this name."""
+
+    code = "ambiguous"
+
+
 class ShardDamagedError(ArchiveError):
     """A Parquet file of the archive is missing or damaged."""
 

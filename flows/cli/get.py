@@ -116,6 +116,7 @@ def get(
     if options and original:
         raise ConfigError("a file is not refined", "Leave out --refine.", "--original")
     opened = open_archive(archive, device=parse_device(device), max_pixels=max_pixels)
+    opened.check_unambiguous(key)
     if options:
         output, shown = output_of(context), not (no_progress or as_json)
         picture = refined(output, opened, key, output_file, rectangle, options, shown=shown)

@@ -114,7 +114,11 @@ def info(
     from glassplate.pipelines import open_archive
 
     opened = open_archive(archive)
-    output_of(context).facts(_archive_facts(opened) if key is None else asdict(opened.find(key)))
+    if key is None:
+        output_of(context).facts(_archive_facts(opened))
+        return
+    opened.check_unambiguous(key)
+    output_of(context).facts(asdict(opened.find(key)))
 
 
 def _archive_facts(archive: Archive) -> dict[str, Any]:

@@ -34,6 +34,7 @@ MEANING = {
 }
 
 _BY_ERROR_CODE = {
+    "ambiguous": ExitCode.USAGE,
     "bad-option": ExitCode.USAGE,
     "unknown-codec": ExitCode.USAGE,
     "device-missing": ExitCode.USAGE,

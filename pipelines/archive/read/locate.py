@@ -29,7 +29,7 @@ from glassplate.pipelines.archive.format.rows import (
 )
 from glassplate.pipelines.archive.format.schema import ImageRow
 from glassplate.pipelines.archive.format.snapshots import check_not_forgotten
-from glassplate.pipelines.errors import NotFoundError, ShardDamagedError
+from glassplate.pipelines.errors import NotFoundError, ShardDamagedError, UnknownKeyError
 from glassplate.pipelines.storage.store import Store
 
 logger = logging.getLogger(__name__)
@@ -98,7 +98,7 @@ class Locator:
     def _by_prefix(self, key: str) -> Stored:
         prefix = key.lower()
         if not re.fullmatch(f"[0-9a-f]{{{MIN_PREFIX},63}}", prefix):
-            raise NotFoundError("no such id, source or name in this snapshot", subject=repr(key))
+            raise UnknownKeyError("no such id, source or name in this snapshot", subject=repr(key))
         found = {stored.image_id: stored for stored in self._matching(prefix)}
         if len(found) != 1:
             cause = f"{len(found)} ids begin with it" if found else "no such id or name"
@@ -122,6 +122,18 @@ class Locator:
             if newest:
                 return next(iter(newest.values()))
         return None
+
+    def named(self, name: str) -> list[ImageRow]:
+        """The newest rows of all sources of a name that are there, newest first."""
+        rows = (
+            read_image_row(self._store, self._shards[shard].images, row)
+            for shard, row in self._nominees(self._names, text_key(name), text_key(name))
+        )
+        newest: dict[str, ImageRow] = {}
+        for image in rows:
+            if image.name == name:
+                newest.setdefault(image.source_uri, image)
+        return [image for image in newest.values() if not image.gone]
 
     def _matching(self, prefix: str, until: tuple[int, int] | None = None) -> Iterator[Stored]:
         """Stored pictures whose id begins with the prefix, newest first; see `_by_id`."""

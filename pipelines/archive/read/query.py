@@ -44,6 +44,9 @@ _CODEC_STATS = """
     FROM pictures WHERE counts GROUP BY codec ORDER BY pictures DESC, codec
 """
 
+_ALIKE = 0.9
+"""Jaro-Winkler similarity from which a name may have been mistyped."""
+
 _VIEWS = f"newest AS ({_NEWEST}), pictures AS ({_PICTURES})"
 
 
@@ -89,6 +92,24 @@ def stats(images: ds.Dataset) -> dict[str, Any]:
     """
     total: dict[str, Any] = _run(images, _STATS).to_pylist()[0]
     return total | {"codecs": _run(images, _CODEC_STATS).to_pylist()}
+
+
+def names_like(images: ds.Dataset, name: str, limit: int = 3) -> list[str]:
+    """Names of the catalogue that somebody may have meant, the likeliest first.
+
+    The whole name, or its last part, is near to what was asked for. Raises ShardDamagedError.
+    """
+    quoted = "'" + name.lower().replace("'", "''") + "'"
+    last = "regexp_extract({}, '[^/]*$')"
+    ours, asked = last.format("lower(name)"), last.format(quoted)
+    alike = f"greatest(jaro_winkler_similarity(lower(name), {quoted}),"
+    alike += f" jaro_winkler_similarity({ours}, {asked}))"
+    found = _run(
+        images,
+        f"SELECT name, max({alike}) AS alike FROM newest GROUP BY name"
+        f" HAVING alike >= {_ALIKE} ORDER BY alike DESC, name LIMIT {int(limit)}",
+    )
+    return [str(name) for name in found["name"].to_pylist()]
 
 
 def _run(images: ds.Dataset, sql: str) -> pa.Table:

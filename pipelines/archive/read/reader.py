@@ -37,7 +37,13 @@ from glassplate.pipelines.archive.format.snapshots import (
     read_snapshot,
 )
 from glassplate.pipelines.archive.read.locate import Locator, Stored
-from glassplate.pipelines.errors import ArchiveError, LossError, NotFoundError
+from glassplate.pipelines.errors import (
+    AmbiguousKeyError,
+    ArchiveError,
+    LossError,
+    NotFoundError,
+    UnknownKeyError,
+)
 from glassplate.pipelines.pictures.limits import DEFAULT_MAX_PIXELS
 from glassplate.pipelines.storage.store import Store
 
@@ -51,6 +57,9 @@ if TYPE_CHECKING:
     from glassplate.codecs.restore.options import RestoreOptions
     from glassplate.pipelines.archive.labels.refined import RefinedPicture
     from glassplate.pipelines.archive.labels.restored import RestoredPicture
+
+_SEARCHED_ROWS = 2_000_000
+"""In larger catalogues nothing is suggested for a name that is not there."""
 
 
 def open_archive(
@@ -115,7 +124,7 @@ class Archive:
 
     def find(self, key: str) -> ImageRow:
         """The catalogue row of a key. Raises NotFoundError, ShardDamagedError."""
-        with self._while_kept():
+        with self._while_kept(), self._suggesting(key):
             return self._locator.find(key)
 
     def stored(self, key: str) -> Stored:
@@ -123,8 +132,32 @@ class Archive:
 
         Raises NotFoundError if there is none, because the newest version failed, for example.
         """
-        with self._while_kept():
+        with self._while_kept(), self._suggesting(key):
             return self._locator.stored(key)
+
+    def check_unambiguous(self, key: str) -> None:
+        """Raises AmbiguousKeyError if the key is the name of different pictures, all there."""
+        rows = self._locator.named(key)
+        if len({row.image_id for row in rows}) > 1:
+            uris = ", ".join(row.source_uri for row in rows)
+            raise AmbiguousKeyError(
+                f"{len(rows)} sources have this name: {uris}", "Give one of these, or an id.", key
+            )
+
+    @contextmanager
+    def _suggesting(self, key: str) -> Iterator[None]:
+        """Says which names somebody may have meant by one that there is not."""
+        try:
+            yield
+        except UnknownKeyError as error:
+            from glassplate.pipelines.archive.read import query
+
+            rows = sum(shard.images.rows for shard in self.manifest.shards)
+            names = query.names_like(self.images(), key) if rows <= _SEARCHED_ROWS else []
+            if not names:
+                raise
+            fix = f"Did you mean {' or '.join(names)}?"
+            raise UnknownKeyError(error.cause, fix, error.subject) from error
 
     def get(
         self,

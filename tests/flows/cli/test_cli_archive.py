@@ -14,7 +14,8 @@ from PIL import Image
 from glassplate.codecs import Pixels
 from glassplate.codecs.measures.pixels import psnr
 from glassplate.flows.terminal.exit_codes import ExitCode
-from glassplate.pipelines import open_archive
+from glassplate.pipelines import CompressConfig, open_archive
+from glassplate.pipelines.compress.run import compress
 
 Run = Callable[..., Any]
 
@@ -89,6 +90,37 @@ def test_get_by_name_by_uri_and_by_short_id(
         assert done.code == ExitCode.OK
         pictures.append((tmp_path / f"{number}.png").read_bytes())
     assert len(set(pictures)) == 1
+
+
+@pytest.mark.parametrize(
+    ("asked", "meant"),
+    [("holiday/baech.png", "holiday/beach.png"), ("beach.png", "holiday/beach.png"),
+     ("ALPHA.png", "alpha.png"), ("it's.png", None)],
+)  # fmt: skip
+def test_a_name_that_is_not_there_is_answered_with_what_may_be_meant(
+    asked: str, meant: str | None, glassplate: Run, archive: Path, tmp_path: Path
+) -> None:
+    done = glassplate("get", archive, asked, "-o", tmp_path / "x.png")
+    assert done.code == ExitCode.NOT_FOUND
+    assert ("Did you mean" in done.err) == (meant is not None)
+    assert f"Did you mean {meant}" in done.err or meant is None
+
+
+def test_a_name_of_two_pictures_is_not_guessed(
+    glassplate: Run, tmp_path: Path, photo: Pixels
+) -> None:
+    archive = tmp_path / "archive"
+    for source, top in (("one", 0), ("two", 100)):
+        (tmp_path / source).mkdir()
+        Image.fromarray(photo[top : top + 40, :60]).save(tmp_path / source / "a.png")
+        compress(CompressConfig(source=str(tmp_path / source), archive=str(archive), codec="jpeg"))
+    for verb in (("get", archive, "a.png", "-o", tmp_path / "x.png"), ("info", archive, "a.png")):
+        done = glassplate(*verb)
+        assert done.code == ExitCode.USAGE
+        for source in ("one", "two"):
+            assert (tmp_path / source / "a.png").as_uri() in done.err
+    uri = (tmp_path / "two" / "a.png").as_uri()
+    assert glassplate("get", archive, uri, "-o", tmp_path / "x.png").code == ExitCode.OK
 
 
 def test_get_gives_the_picture_and_its_region(
