@@ -62,9 +62,7 @@ JsonOption = Annotated[
 ]
 MaxPixelsOption = Annotated[
     int,
-    typer.Option(
-        "--max-pixels", min=1, help="Larger pictures are not decoded: a guard against bombs."
-    ),
+    typer.Option("--max-pixels", help="Larger pictures are not decoded: a guard against bombs."),
 ]
 LossyOption = Annotated[
     bool,
