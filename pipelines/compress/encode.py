@@ -31,7 +31,7 @@ from glassplate.codecs.read_ahead import ahead
 from glassplate.pipelines.archive.format.schema import ImageRow
 from glassplate.pipelines.archive.format.staging import StagedShard, load_staged
 from glassplate.pipelines.archive.write.shard import ShardWriter, ledger_of
-from glassplate.pipelines.compress.carried import carried_ledger, carried_rows, instead
+from glassplate.pipelines.compress.changes.carried import carried_ledger, carried_rows, instead
 from glassplate.pipelines.compress.config import CompressConfig
 from glassplate.pipelines.compress.planning import ShardPlan
 from glassplate.pipelines.compress.records import Job, bitstream_row, image_row

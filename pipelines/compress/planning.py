@@ -21,12 +21,12 @@ from glassplate.pipelines.archive.format.snapshots import (
     current_snapshot,
     new_run_id,
 )
-from glassplate.pipelines.compress.carried import Carried
-from glassplate.pipelines.compress.catalogue import Catalogue
-from glassplate.pipelines.compress.changes import Changes, all_new, changes
+from glassplate.pipelines.compress.changes.carried import Carried
+from glassplate.pipelines.compress.changes.catalogue import Catalogue
+from glassplate.pipelines.compress.changes.compared import Changes, all_new, changes
+from glassplate.pipelines.compress.changes.settings import Settings
 from glassplate.pipelines.compress.codec import build_codec
 from glassplate.pipelines.compress.config import CompressConfig
-from glassplate.pipelines.compress.settings import Settings
 from glassplate.pipelines.sources.extent import extent_of
 from glassplate.pipelines.sources.listing import list_source
 from glassplate.pipelines.sources.refs import SourceRef

@@ -9,7 +9,7 @@ from glassplate.codecs import Pixels
 from glassplate.codecs.base import colour
 from glassplate.codecs.embedding import embedding
 from glassplate.pipelines.archive.format.schema import BitstreamRow, ImageRow, LatentRow
-from glassplate.pipelines.compress.carried import copied
+from glassplate.pipelines.compress.changes.carried import copied
 from glassplate.pipelines.compress.tiers import Original, Stored, Tiers
 from glassplate.pipelines.pictures.ingest import Picture
 from glassplate.pipelines.sources.refs import Outcome, SourceRef

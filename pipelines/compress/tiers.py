@@ -25,9 +25,9 @@ from glassplate.codecs.measures.pixels import psnr
 from glassplate.codecs.measures.ssimulacra2 import ssimulacra2
 from glassplate.codecs.measures.structure import ms_ssim
 from glassplate.pipelines.archive.format.schema import Status
+from glassplate.pipelines.compress.changes.settings import Settings
 from glassplate.pipelines.compress.codec import build_codec
 from glassplate.pipelines.compress.config import CompressConfig, Measure
-from glassplate.pipelines.compress.settings import Settings
 from glassplate.pipelines.pictures.ingest import Picture
 
 logger = logging.getLogger(__name__)

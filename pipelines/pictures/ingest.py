@@ -23,8 +23,8 @@ from glassplate.pipelines.pictures.formats import (
     sniff,
 )
 from glassplate.pipelines.pictures.metadata import Loss, read_facts
-from glassplate.pipelines.pictures.orientation import upright
-from glassplate.pipelines.pictures.segment import Segment
+from glassplate.pipelines.pictures.metadata.orientation import upright
+from glassplate.pipelines.pictures.metadata.segment import Segment
 
 _REPLACE = "Replace the file by a sound copy; the next run takes it."
 _REASONS = {

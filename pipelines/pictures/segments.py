@@ -13,7 +13,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import suppress
 
 from glassplate.pipelines.pictures.metadata.png import png_text, raw_profile
-from glassplate.pipelines.pictures.segment import Segment
+from glassplate.pipelines.pictures.metadata.segment import Segment
 
 _PHOTOSHOP = b"Photoshop 3.0\0"
 _RAW_IPTC = "Raw profile type iptc"

@@ -19,8 +19,8 @@ from glassplate.pipelines.archive.deliver.patches import (
     finish_gif,
     finish_jpeg2000,
 )
-from glassplate.pipelines.pictures.orientation import without_orientation
-from glassplate.pipelines.pictures.segment import Segment
+from glassplate.pipelines.pictures.metadata.orientation import without_orientation
+from glassplate.pipelines.pictures.metadata.segment import Segment
 from glassplate.pipelines.pictures.segments import jpeg_segment, photoshop, texts
 
 JPEG_BLOCK = 65533

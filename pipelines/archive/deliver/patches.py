@@ -12,7 +12,7 @@ from PIL import Image
 
 from glassplate.pipelines.pictures.metadata.boxes import boxes
 from glassplate.pipelines.pictures.metadata.colour import colour_code
-from glassplate.pipelines.pictures.segment import Segment
+from glassplate.pipelines.pictures.metadata.segment import Segment
 
 _XMP_ID = bytes.fromhex("be7acfcb97a942e89c71999491e3afac")
 _BMP_V3, _BMP_V5, _PERCEPTUAL = 40, 124, 4

@@ -12,7 +12,7 @@ from typing import Any, Literal
 
 import pyarrow as pa
 
-from glassplate.pipelines.pictures.segment import Segment
+from glassplate.pipelines.pictures.metadata.segment import Segment
 
 SCHEMA_VERSION = 3
 """2 added `segments` and `run_id`, 3 `gone`, `settings` and `ssimulacra2`: null in older files."""

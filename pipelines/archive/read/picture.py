@@ -17,7 +17,7 @@ from glassplate.pipelines.errors import LossError
 from glassplate.pipelines.pictures.formats import sniff
 from glassplate.pipelines.pictures.limits import DEFAULT_MAX_PIXELS
 from glassplate.pipelines.pictures.metadata import Facts, read_facts
-from glassplate.pipelines.pictures.orientation import resolution_of, upright
+from glassplate.pipelines.pictures.metadata.orientation import resolution_of, upright
 from glassplate.pipelines.pictures.segments import dots_per_inch, texts
 from glassplate.pipelines.pictures.shown import losses_when_shown
 

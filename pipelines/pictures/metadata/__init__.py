@@ -13,10 +13,10 @@ from glassplate.pipelines.pictures.metadata.facts import Facts, Loss
 from glassplate.pipelines.pictures.metadata.gif import read_gif
 from glassplate.pipelines.pictures.metadata.jpeg import read_jpeg, without_thumbnails
 from glassplate.pipelines.pictures.metadata.jpeg2000 import read_jpeg2000
+from glassplate.pipelines.pictures.metadata.orientation import orientation_of, reset_exif, reset_xmp
 from glassplate.pipelines.pictures.metadata.png import read_png
 from glassplate.pipelines.pictures.metadata.tiff import read_tiff
 from glassplate.pipelines.pictures.metadata.webp import read_webp
-from glassplate.pipelines.pictures.orientation import orientation_of, reset_exif, reset_xmp
 
 __all__ = ["Facts", "Loss", "read_facts"]
 

@@ -9,7 +9,7 @@ from PIL import Image
 from glassplate.pipelines.pictures.metadata.boxes import Box, boxes
 from glassplate.pipelines.pictures.metadata.colour import code_segment, is_srgb_code
 from glassplate.pipelines.pictures.metadata.facts import Facts, Loss, number
-from glassplate.pipelines.pictures.segment import Segment
+from glassplate.pipelines.pictures.metadata.segment import Segment
 
 _TOP = (b"ftyp", b"meta", b"mdat", b"free", b"skip", b"idat")
 _META = (b"hdlr", b"pitm", b"iloc", b"iinf", b"iprp", b"iref", b"idat", b"grpl", b"free")

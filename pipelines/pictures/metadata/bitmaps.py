@@ -6,7 +6,7 @@ import re
 
 from glassplate.pipelines.pictures.metadata.colour import are_srgb_points
 from glassplate.pipelines.pictures.metadata.facts import Facts, Loss, is_filling, number
-from glassplate.pipelines.pictures.segment import Segment
+from glassplate.pipelines.pictures.metadata.segment import Segment
 
 _V4, _V5 = 108, 124
 _CALIBRATED = b"\0\0\0\0"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import struct
 from collections.abc import Sequence
 
-from glassplate.pipelines.pictures.segment import Segment
+from glassplate.pipelines.pictures.metadata.segment import Segment
 
 _UNSPECIFIED = 2
 _SRGB_PRIMARIES, _SRGB_TRANSFER = 1, 13

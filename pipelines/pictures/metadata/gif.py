@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from glassplate.pipelines.pictures.metadata.facts import Facts, Loss, is_filling, number
-from glassplate.pipelines.pictures.segment import Segment
+from glassplate.pipelines.pictures.metadata.segment import Segment
 
 _TEXT, _CONTROL, _COMMENT, _APPLICATION = 0x01, 0xF9, 0xFE, 0xFF
 _ICC, _XMP = b"ICCRGBG1012", b"XMP DataXMP"

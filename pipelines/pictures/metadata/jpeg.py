@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 from glassplate.pipelines.pictures.metadata.facts import Facts, Loss, is_filling, number
-from glassplate.pipelines.pictures.segment import Segment
+from glassplate.pipelines.pictures.metadata.segment import Segment
 
 _EXIF, _XMP = b"Exif\0\0", b"http://ns.adobe.com/xap/1.0/\0"
 _ICC, _MPF, _ADOBE, _JFIF = b"ICC_PROFILE\0", b"MPF\0", b"Adobe", b"JFIF\0"

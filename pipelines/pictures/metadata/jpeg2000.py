@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from glassplate.pipelines.pictures.metadata.boxes import Box, boxes
 from glassplate.pipelines.pictures.metadata.facts import Facts, Loss, number
-from glassplate.pipelines.pictures.segment import Segment
+from glassplate.pipelines.pictures.metadata.segment import Segment
 
 _CODESTREAM = b"\xff\x4f\xff\x51"
 _XMP = bytes.fromhex("be7acfcb97a942e89c71999491e3afac")

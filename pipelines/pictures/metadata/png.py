@@ -7,7 +7,7 @@ import zlib
 from collections.abc import Iterator
 
 from glassplate.pipelines.pictures.metadata.facts import Facts, Loss, is_filling, number
-from glassplate.pipelines.pictures.segment import Segment
+from glassplate.pipelines.pictures.metadata.segment import Segment
 
 MAX_INFLATED = 1 << 26
 """Bytes that a compressed chunk may become; more is taken for damage."""

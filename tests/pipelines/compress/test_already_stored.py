@@ -10,11 +10,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from glassplate.codecs import Target
-from glassplate.pipelines.compress import catalogue
-from glassplate.pipelines.compress.already_stored import ask
-from glassplate.pipelines.compress.catalogue import Catalogue
-from glassplate.pipelines.compress.pictures_held import pictures
-from glassplate.pipelines.compress.settings import Settings
+from glassplate.pipelines.compress.changes import catalogue
+from glassplate.pipelines.compress.changes.already_stored import ask
+from glassplate.pipelines.compress.changes.catalogue import Catalogue
+from glassplate.pipelines.compress.changes.pictures_held import pictures
+from glassplate.pipelines.compress.changes.settings import Settings
 from glassplate.pipelines.sources.extent import Extent
 from glassplate.pipelines.sources.refs import SourceRef
 from glassplate.pipelines.storage.store import Store

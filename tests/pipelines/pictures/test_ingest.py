@@ -16,7 +16,7 @@ from PIL import Image, ImageOps
 from glassplate.codecs.errors import GlassplateError, NotAnImageError, TooManyPixelsError
 from glassplate.pipelines.pictures.formats import claims_to_be_a_picture
 from glassplate.pipelines.pictures.ingest import Picture, ingest
-from glassplate.pipelines.pictures.orientation import orientation_of, reset_exif
+from glassplate.pipelines.pictures.metadata.orientation import orientation_of, reset_exif
 
 LIMIT = 200_000_000
 

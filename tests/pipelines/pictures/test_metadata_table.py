@@ -56,7 +56,7 @@ from glassplate.pipelines.pictures.formats import sniff
 from glassplate.pipelines.pictures.ingest import Picture, ingest
 from glassplate.pipelines.pictures.metadata import read_facts
 from glassplate.pipelines.pictures.metadata.colour import colour_beside_icc
-from glassplate.pipelines.pictures.orientation import resolution_of, without_orientation
+from glassplate.pipelines.pictures.metadata.orientation import resolution_of, without_orientation
 from glassplate.pipelines.pictures.segments import dots_per_inch, photoshop, texts
 
 SUFFIX = {"JPEG": ".jpg", "TIFF": ".tif", "WEBP": ".webp", "AVIF": ".avif", "JPEG2000": ".jp2"}

@@ -17,7 +17,7 @@ from glassplate.pipelines.archive.deliver.file import deliver
 from glassplate.pipelines.compress.config import CompressConfig
 from glassplate.pipelines.compress.run import compress
 from glassplate.pipelines.pictures.metadata import read_facts
-from glassplate.pipelines.pictures.segment import Segment
+from glassplate.pipelines.pictures.metadata.segment import Segment
 from glassplate.pipelines.pictures.segments import dots_per_inch, texts
 
 IPTC = b"\x1c\x02\x78\x00\x0bA caption \xe9"

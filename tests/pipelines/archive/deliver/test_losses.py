@@ -26,7 +26,7 @@ from glassplate.pipelines.compress.config import CompressConfig
 from glassplate.pipelines.compress.run import compress
 from glassplate.pipelines.errors import LossError
 from glassplate.pipelines.pictures.metadata import read_facts
-from glassplate.pipelines.pictures.orientation import upright
+from glassplate.pipelines.pictures.metadata.orientation import upright
 from glassplate.pipelines.retrieve.planning import RetrieveConfig
 from glassplate.pipelines.retrieve.run import retrieve
 

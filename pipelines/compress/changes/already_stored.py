@@ -11,9 +11,16 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from glassplate.pipelines.compress.absent import Absent, Absentees
-from glassplate.pipelines.compress.catalogue import CHUNK_ROWS, Catalogue, Numbers, latest
-from glassplate.pipelines.compress.settings import STORED, Mask, Settings, as_mask, sure, targets
+from glassplate.pipelines.compress.changes.absent import Absent, Absentees
+from glassplate.pipelines.compress.changes.catalogue import CHUNK_ROWS, Catalogue, Numbers, latest
+from glassplate.pipelines.compress.changes.settings import (
+    STORED,
+    Mask,
+    Settings,
+    as_mask,
+    sure,
+    targets,
+)
 from glassplate.pipelines.sources.extent import Extent
 from glassplate.pipelines.sources.refs import SourceRef
 

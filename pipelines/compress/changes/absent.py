@@ -10,8 +10,8 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from glassplate.pipelines.compress.catalogue import Catalogue, Numbers
-from glassplate.pipelines.compress.settings import STORED, as_mask
+from glassplate.pipelines.compress.changes.catalogue import Catalogue, Numbers
+from glassplate.pipelines.compress.changes.settings import STORED, as_mask
 from glassplate.pipelines.sources.extent import Extent
 
 

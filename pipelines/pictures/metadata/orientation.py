@@ -7,7 +7,7 @@ import re
 
 from PIL import Image
 
-from glassplate.pipelines.pictures.exif_block import (
+from glassplate.pipelines.pictures.metadata.exif_block import (
     EXIF_DIRECTORY,
     HEIGHT,
     ORIENTATION,

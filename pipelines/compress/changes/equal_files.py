@@ -9,8 +9,8 @@ from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
 from glassplate.codecs.errors import InputError
-from glassplate.pipelines.compress.catalogue import Numbers
-from glassplate.pipelines.compress.settings import Mask
+from glassplate.pipelines.compress.changes.catalogue import Numbers
+from glassplate.pipelines.compress.changes.settings import Mask
 from glassplate.pipelines.sources.reading import read_source
 from glassplate.pipelines.sources.refs import SourceRef
 

@@ -19,13 +19,13 @@ from dataclasses import dataclass, field
 import numpy as np
 import pyarrow as pa
 
-from glassplate.pipelines.compress.absent import Absent
-from glassplate.pipelines.compress.already_stored import Known, ask
-from glassplate.pipelines.compress.carried import Carried
-from glassplate.pipelines.compress.catalogue import Catalogue
-from glassplate.pipelines.compress.equal_files import grouped, hashes
-from glassplate.pipelines.compress.pictures_held import pictures
-from glassplate.pipelines.compress.settings import Mask, Settings
+from glassplate.pipelines.compress.changes.absent import Absent
+from glassplate.pipelines.compress.changes.already_stored import Known, ask
+from glassplate.pipelines.compress.changes.carried import Carried
+from glassplate.pipelines.compress.changes.catalogue import Catalogue
+from glassplate.pipelines.compress.changes.equal_files import grouped, hashes
+from glassplate.pipelines.compress.changes.pictures_held import pictures
+from glassplate.pipelines.compress.changes.settings import Mask, Settings
 from glassplate.pipelines.sources.extent import Extent, are_gone
 from glassplate.pipelines.sources.refs import SourceRef
 

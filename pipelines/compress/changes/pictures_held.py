@@ -9,8 +9,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from glassplate.pipelines.compress.catalogue import Catalogue
-from glassplate.pipelines.compress.settings import STORED, Settings
+from glassplate.pipelines.compress.changes.catalogue import Catalogue
+from glassplate.pipelines.compress.changes.settings import STORED, Settings
 
 _COLUMNS = ["image_id", "source_uri", "status", "reason", "bitstream_row", "gone"]
 
