@@ -80,7 +80,8 @@ def test_system_files_are_skipped_unless_they_are_pictures(tmp_path: Path) -> No
     double = b"\0\5\x16\7\0\2\0\0Mac OS X        \0\2" + bytes(4070)
     files = {"a.png": picture, "._a.png": double, "._b.png": b"", ".DS_Store": b"\0\0\0\1Bud1"}
     files |= {"Thumbs.db": b"\xd0\xcf\x11\xe0" + bytes(60), "sub/desktop.ini": b"[x]"}
-    files |= {"__MACOSX/._c.jpg": double, "._real.png": picture[:-1] + picture[-1:] + b"x"}
+    other = odd_inputs.save(odd_inputs.photo(64, 48, left=90), "PNG")
+    files |= {"__MACOSX/._c.jpg": double, "._real.png": other}
     for name, data in files.items():
         (tmp_path / "photos" / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / "photos" / name).write_bytes(data)
