@@ -209,6 +209,10 @@ def compress(
 
         glassplate compress 's3://bucket/scans/*.tif' archive/ --codec avif --target-psnr 38
 
+        glassplate compress photos/*.png 'wds/{00000..00041}.tar' archive/
+
+        find . -name '*.tif' | glassplate compress - archive/
+
         glassplate compress photos/ archive/ --quality 90 --reencode
 
         glassplate compress photos/ archive/ --codec svd --quality 15 --codec-option tile_size=0
@@ -216,7 +220,7 @@ def compress(
         glassplate compress s3://in s3://out --runner dask --runner-option address=tcp://host:8786
     """
     config = compress_config(
-        source=source,
+        source=tuple(source),
         archive=archive,
         include=include or [],
         exclude=exclude or [],
@@ -281,7 +285,7 @@ def plan(
         glassplate plan photos/ archive/ --codec avif --target-psnr 38
     """
     config = compress_config(
-        source=source,
+        source=tuple(source),
         archive=archive,
         include=include or [],
         exclude=exclude or [],
@@ -353,6 +357,22 @@ def _finish(
             f'glassplate query {config.archive} --where "error_code is not null"'
         )
         raise typer.Exit(ExitCode.SOME_FAILED)
+    if _found_nothing(config, ledger):
+        output.message(
+            f"no picture was found in {config.sources}; see: "
+            f"glassplate query {config.archive} --where \"status = 'skipped'\""
+        )
+        raise typer.Exit(ExitCode.SOME_FAILED)
+
+
+def _found_nothing(config: CompressConfig, ledger: Ledger) -> bool:
+    """Whether a run had inputs, and all were skipped for other reasons than being stored."""
+    if ledger.unchanged or not ledger.inputs or ledger.skipped < ledger.inputs:
+        return False
+    from glassplate.pipelines import open_archive
+
+    stored = open_archive(config.archive).where("image_id is not null", columns=["reason"])
+    return set(stored["reason"].to_pylist()) <= {"not-an-image", "system-file"}
 
 
 def _show_plan(output: Output, config: CompressConfig) -> None:

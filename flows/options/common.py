@@ -44,11 +44,12 @@ _SECONDS = {"s": 1, "m": 60, "min": 60, "h": 3600, "d": 86400}
 
 
 SourceArgument = Annotated[
-    str,
+    list[str],
     typer.Argument(
-        metavar="SOURCE",
-        help="A directory, a glob, one file, a .zip or .tar, or a .parquet/.csv list of URLs;"
-        " any fsspec URL.",
+        metavar="SOURCE...",
+        help="Directories, globs, files, .zip, .tar or Parquet files with pictures inside, folders"
+        " of such shards, .parquet, .csv, .jsonl or .txt lists of paths or URLs, or - for paths on"
+        " standard input; any fsspec URL.",
         show_default=False,
     ),
 ]

@@ -55,7 +55,7 @@ def worth_retrying(_task: Task[..., Any], _run: TaskRun, state: State[Any]) -> b
 
 @flow(name="compress-archive")
 def compress_archive(
-    source: str,
+    source: str | list[str],
     archive: str,
     include: list[str] | None = None,
     exclude: list[str] | None = None,

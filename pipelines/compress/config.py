@@ -44,6 +44,12 @@ def parse_measures(value: object) -> object:
 Measures = Annotated[tuple[Measure, ...], BeforeValidator(parse_measures)]
 
 
+def _single(source: str | tuple[str, ...]) -> str | tuple[str, ...]:
+    if not source:
+        raise ValueError("there is no source")
+    return source[0] if len(source) == 1 and not isinstance(source, str) else source
+
+
 def _checked(pattern: str) -> str:
     Choice([pattern])
     return pattern
@@ -55,6 +61,7 @@ Pattern = Annotated[str, AfterValidator(_checked)]
 class CompressConfig(JobConfig):
     """What to compress, how, and when to stop. SOURCE and ARCHIVE are fsspec URLs or paths.
 
+    source: one, or several whose names start below the folder that all have in common.
     include, exclude: globs for names below the source's root; see `sources.choice`.
     weights: of the codec: a file or folder that every worker can read, or what else it knows;
         without them the shipped ones.
@@ -63,7 +70,7 @@ class CompressConfig(JobConfig):
     reencode: pictures that another codec, other weights or another target stored are encoded anew.
     """
 
-    source: str
+    source: Annotated[str | tuple[str, ...], AfterValidator(_single)]
     include: tuple[Pattern, ...] = ()
     exclude: tuple[Pattern, ...] = ()
     codec: str = "hyperprior"
@@ -78,6 +85,13 @@ class CompressConfig(JobConfig):
     measures: Measures = ("ms_ssim", "ssimulacra2")
     latents: bool = True
     plugins: tuple[str, ...] = ()
+
+    @property
+    def sources(self) -> str:
+        """What is compressed, in a few words."""
+        if isinstance(self.source, str):
+            return self.source
+        return f"{self.source[0]} and {len(self.source) - 1} more"
 
     @property
     def choice(self) -> Choice:

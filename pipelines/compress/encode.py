@@ -40,6 +40,7 @@ from glassplate.pipelines.errors import StorageError
 from glassplate.pipelines.pictures.formats import claims_to_be_a_picture
 from glassplate.pipelines.pictures.ingest import ingest
 from glassplate.pipelines.sources.choice import SYSTEM_FILE, is_system_file
+from glassplate.pipelines.sources.image_tables import SCHEME
 from glassplate.pipelines.sources.reading import read_source
 from glassplate.pipelines.sources.refs import Outcome, SourceRef
 from glassplate.pipelines.storage.store import Store
@@ -231,7 +232,7 @@ class _Encoder:
         job.drop_source()
         if isinstance(error, NotAnImageError) and is_system_file(job.ref.name):
             job.outcome = ("skipped", SYSTEM_FILE, "")
-        elif isinstance(error, NotAnImageError) and not claims_to_be_a_picture(job.ref.name):
+        elif isinstance(error, NotAnImageError) and not _is_said_to_be_a_picture(job.ref):
             job.outcome = ("skipped", error.code, "")
         elif isinstance(error, GlassplateError):
             error.subject = error.subject or job.ref.uri
@@ -240,3 +241,8 @@ class _Encoder:
             logger.error("%s: internal error (%s)", job.ref.uri, job.stage, exc_info=error)
             cause = f"{job.ref.uri}: {type(error).__name__}: {error}"
             job.outcome = ("failed", "internal", cause)
+
+
+def _is_said_to_be_a_picture(ref: SourceRef) -> bool:
+    """By its name, or by the list or the column of pictures that it stands in."""
+    return claims_to_be_a_picture(ref.name) or ref.uri.startswith(("http://", "https://", SCHEME))

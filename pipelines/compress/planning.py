@@ -175,7 +175,7 @@ def _changes(
             Catalogue(store, base),
             refs,
             settings,
-            extent_of(config.source),
+            extent_of(config.source) if isinstance(config.source, str) else None,
             retry_failed=config.retry_failed,
             reencode=config.reencode,
         )

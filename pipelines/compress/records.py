@@ -71,8 +71,7 @@ def image_row(job: Job) -> ImageRow:
     if job.row:
         return job.row
     if first.row:
-        source = (ref.uri, ref.name, ref.version)
-        return copied(first.row, source=source, duplicate=True)
+        return copied(first.row, source=ref.source, duplicate=True)
     row = _bare_row(job)
     stage, outcome = first.stage, first.outcome
     if ref.outcome:
@@ -114,6 +113,7 @@ def _bare_row(job: Job) -> ImageRow:
         job.image_id,
         source_bytes=size,
         gone=False,
+        fields=ref.fields,
     )
 
 

@@ -131,7 +131,7 @@ def verify_run(plan: RunPlan) -> list[StagedShard]:
         raise TooManyFailuresError(
             f"{codes.total()} of {inputs} new inputs failed ({causes}), at most {allowed:.0f} may",
             "Nothing was committed. Look at the source, or raise --max-failures.",
-            plan.config.source,
+            plan.config.sources,
         )
     return staged
 

@@ -8,10 +8,13 @@ import time
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path, PurePosixPath
-from typing import IO
+from typing import IO, Any
 from urllib.parse import urljoin
 
+import pyarrow.parquet as pq
+
 from glassplate.pipelines.sources.folders import local_ref
+from glassplate.pipelines.sources.image_tables import image_columns, list_images
 from glassplate.pipelines.sources.objects import file_system, object_ref
 from glassplate.pipelines.sources.refs import (
     SourceRef,
@@ -19,7 +22,7 @@ from glassplate.pipelines.sources.refs import (
     safe_name,
     skipped_ref,
 )
-from glassplate.pipelines.sources.tables import read_list
+from glassplate.pipelines.sources.tables import ListTable, read_lines, read_list
 from glassplate.pipelines.sources.web import fetch, is_web, web_ref
 from glassplate.pipelines.sources.zip_and_tar import PACKED_ERRORS, list_packed, split_packed
 
@@ -34,25 +37,44 @@ _PATIENCE = 10.0
 
 
 def list_table(url: str) -> list[SourceRef]:
-    """The files that a table names, relative ones below the table's folder.
+    """The files that a table names, relative ones below the table's folder, or the pictures in it.
 
     Raises OSError, ValueError, pa.ArrowException; UnreadableError and VanishedError for a table on
     a web server.
     """
-    with _opened(url) as file:
-        table = read_list(file, url)
     uri = url if "://" in url else f"file://{Path(url).absolute()}"
-    entries: dict[str, None] = {}
+    with _opened(url) as file:
+        if url.lower().endswith(".parquet") and image_columns(pq.read_schema(file)):
+            return list_images(uri, _version(uri), lambda path: _entry_ref(uri, path))
+        file.seek(0)
+        return _refs(uri, read_list(file, url))
+
+
+def list_lines(data: bytes, folder: Path) -> list[SourceRef]:
+    """The files that lines name, relative ones below a folder."""
+    return _refs(f"file://{folder}/-", read_lines(data))
+
+
+def _refs(uri: str, table: ListTable) -> list[SourceRef]:
+    entries: dict[str, dict[str, Any]] = {}
     blanks: list[SourceRef] = []
-    for row, entry in enumerate(table.entries, 1):
+    for row, (entry, others) in enumerate(zip(table.entries, table.others, strict=True), 1):
         if entry is None or not entry.strip():
-            name = f"{PurePosixPath(url).name}#row={row}"
-            blanks.append(skipped_ref(f"{uri}#row={row}", url, name, BLANK_ENTRY))
+            place = f"{uri}#row={row}"
+            blanks.append(skipped_ref(place, place, PurePosixPath(place).name, BLANK_ENTRY))
         else:
-            entries[entry] = None
-    named = {ref.uri: ref for ref in _looked_up(uri, entries)}
-    _say_what_is_less(url, table.column, len(table.entries), len(named), len(blanks))
-    return [*named.values(), *blanks]
+            entries.setdefault(entry, others)
+    found: dict[str, SourceRef] = {}
+    for ref, others in zip(_looked_up(uri, entries), entries.values(), strict=True):
+        found.setdefault(ref.uri, ref.with_fields(others))
+    _say_what_is_less(uri, table.column, len(table.entries), len(found), len(blanks))
+    return [*found.values(), *blanks]
+
+
+def _version(uri: str) -> str:
+    if is_web(uri):
+        return web_ref(uri).version
+    return _object_ref(uri, uri).version
 
 
 def _opened(url: str) -> IO[bytes]:

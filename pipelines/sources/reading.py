@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import fsspec
+import pyarrow as pa
 
 from glassplate.codecs.errors import ChangedError, UnreadableError, VanishedError
 from glassplate.pipelines.errors import StorageError
 from glassplate.pipelines.sources.folders import local_ref
+from glassplate.pipelines.sources.image_tables import SCHEME, read_image
 from glassplate.pipelines.sources.refs import SourceRef, cause_of
 from glassplate.pipelines.sources.web import fetch, is_web
 from glassplate.pipelines.sources.zip_and_tar import PACKED_ERRORS, read_packed
 from glassplate.pipelines.storage.errors import file_errors
 
 READ_ATTEMPTS = 3
+_ERRORS = (*PACKED_ERRORS, pa.ArrowException)
 _GONE = "If it comes back, the next run takes it."
 
 
@@ -30,8 +33,8 @@ def read_source(ref: SourceRef) -> bytes:
             break
         except FileNotFoundError as error:
             raise VanishedError("was listed and is gone", _GONE, ref.uri) from error
-        except file_errors(*PACKED_ERRORS) as error:
-            if _is_remote(ref) and not isinstance(error, (PermissionError, *PACKED_ERRORS)):
+        except file_errors(*_ERRORS) as error:
+            if _is_remote(ref) and not isinstance(error, (PermissionError, *_ERRORS)):
                 fix = "Is it within reach? Run again: finished shards are kept."
                 raise StorageError(cause_of(error), fix, ref.uri) from error
             if attempt == READ_ATTEMPTS or isinstance(error, PermissionError):
@@ -43,6 +46,8 @@ def read_source(ref: SourceRef) -> bytes:
 
 
 def _read(ref: SourceRef) -> bytes:
+    if ref.uri.startswith(SCHEME):
+        return read_image(ref)
     if _is_packed(ref):
         return read_packed(ref)
     fs = fsspec.filesystem(ref.uri.split("://", 1)[0])
@@ -53,7 +58,7 @@ def _read(ref: SourceRef) -> bytes:
 
 
 def _is_packed(ref: SourceRef) -> bool:
-    return ref.uri.startswith(("zip://", "tar://"))
+    return ref.uri.startswith(("zip://", "tar://", SCHEME))
 
 
 def _is_remote(ref: SourceRef) -> bool:
@@ -68,6 +73,6 @@ def _has_changed(ref: SourceRef, data: bytes) -> bool:
     if _is_remote(ref) or _is_packed(ref):
         return False
     try:
-        return local_ref(ref.path, ref.name).version != ref.version
+        return local_ref(ref.path, ref.name).version != ref.file_version
     except FileNotFoundError as error:
         raise VanishedError("vanished while it was read", _GONE, ref.uri) from error

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 import re
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from typing import Any
 
 from glassplate.codecs.errors import UnreadableError, VanishedError
 
@@ -21,6 +24,7 @@ class SourceRef:
     version: changes when the file does: '<size>:<mtime ns>', or '<size>:<etag>'.
     outcome: for what is known before reading, (status, code or reason, message):
         a duplicate, not a regular file, an unreadable directory.
+    fields: JSON object of what a list or a sidecar says of the picture: captions, labels, ids.
     """
 
     uri: str
@@ -29,6 +33,35 @@ class SourceRef:
     version: str
     size: int | None = None
     outcome: Outcome | None = None
+    fields: str | None = None
+
+    @property
+    def source(self) -> tuple[str, str, str, str | None]:
+        """What is of the source and not of its picture: URI, name, version, fields."""
+        return self.uri, self.name, self.version, self.fields
+
+    @property
+    def file_version(self) -> str:
+        """The version without that of the fields."""
+        return self.version.rpartition(":")[0] if self.fields else self.version
+
+    def with_fields(self, values: Mapping[str, Any]) -> SourceRef:
+        """The same with what a list or a sidecar says of it; a change of that is one of version."""
+        fields = as_fields(values)
+        if fields is None:
+            return self
+        digest = hashlib.sha256(fields.encode()).hexdigest()[:8]
+        return replace(self, version=f"{self.version}:{digest}", fields=fields)
+
+
+def as_fields(values: Mapping[str, Any]) -> str | None:
+    """JSON of what is neither null, nor empty, nor not a number; None if nothing is left."""
+    some = {name: value for name, value in values.items() if value not in (None, "")}
+    text = json.dumps(some, ensure_ascii=False, default=str, sort_keys=True) if some else None
+    if text and ("NaN" in text or "Infinity" in text):  # not JSON, though json writes it
+        some = json.loads(text, parse_constant=lambda _: None)
+        text = json.dumps({name: value for name, value in some.items() if value is not None})
+    return printable(text) if text else None
 
 
 def skipped_ref(

@@ -1,4 +1,4 @@
-"""Lists of pictures as people have them: Parquet, CSV with any delimiter, one path a line.
+"""Lists of pictures as people have them: Parquet, CSV with any delimiter, JSON or paths in lines.
 
 The column of paths or URLs is chosen by what it holds, then by its name: a caption that is called
 'TEXT' and comes first is none.
@@ -8,18 +8,19 @@ from __future__ import annotations
 
 import csv
 import io
+import json
 import re
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import PurePosixPath
-from typing import IO
+from typing import IO, Any
 
 import pyarrow as pa
 import pyarrow.parquet
 
-LIST_SUFFIXES = (".parquet", ".csv", ".tsv")
+LIST_SUFFIXES = (".parquet", ".csv", ".tsv", ".jsonl", ".txt")
 
 _NAMES = ("url", "uri", "path", "file", "file_name", "filename", "filepath", "image", "image_url")
 _DELIMITERS = ",;\t|"
@@ -36,18 +37,49 @@ _ENTRY = re.compile(
 
 @dataclass(frozen=True)
 class ListTable:
-    """The rows of a list, in order. entries: None or blank where a row names nothing."""
+    """The rows of a list, in order. entries: None or blank where a row names nothing.
+
+    others: (n,) what the other columns say of each row.
+    """
 
     column: str
     entries: list[str | None]
+    others: list[dict[str, Any]]
+
+
+Columns = dict[str, list[Any]]
 
 
 def read_list(file: IO[bytes], name: str) -> ListTable:
     """The column of a list that holds paths or URLs. Raises ValueError, pa.ArrowException."""
     suffix = PurePosixPath(name).suffix.lower()
-    columns = _parquet(file) if suffix == ".parquet" else _text(file.read(), suffix)
-    column = _column(columns)
-    return ListTable(column, columns[column])
+    if suffix == ".txt":
+        return _checked(read_lines(file.read()))
+    readers = {".parquet": _parquet, ".jsonl": _json_lines}
+    columns = readers[suffix](file) if suffix in readers else _text(file.read(), suffix)
+    column = _column({name: values for name, values in columns.items() if _is_of_text(values)})
+    others = [dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)]
+    return ListTable(column, [row.pop(column) for row in others], others)
+
+
+def read_lines(data: bytes) -> ListTable:
+    """One path or URL a line, or between null bytes, as `find -print0` gives them."""
+    text = _decoded(data)
+    entries: list[str | None] = [line for line in _lines(text) if line.strip()]
+    return ListTable("line", entries, [{} for _ in entries])
+
+
+def _lines(text: str) -> list[str]:
+    if "\0" in text:
+        return text.split("\0")
+    return [line.removesuffix("\r") for line in text.split("\n")]
+
+
+def _checked(table: ListTable) -> ListTable:
+    """A text file is a list only if a good part of its lines may be paths."""
+    if max(_share(table.entries, looks) for looks in (looks_like_entry, _looks_like_path)) < 0.5:
+        raise ValueError("is a text file whose lines are no paths or URLs")
+    return table
 
 
 def looks_like_entry(text: str | None) -> bool:
@@ -55,7 +87,11 @@ def looks_like_entry(text: str | None) -> bool:
     return text is not None and bool(_ENTRY.fullmatch(text.strip()))
 
 
-def _column(columns: dict[str, list[str | None]]) -> str:
+def _is_of_text(values: Sequence[Any]) -> bool:
+    return all(value is None or isinstance(value, str) for value in values)
+
+
+def _column(columns: Columns) -> str:
     """The column with most entries that look like one; of about equal ones that with a known name.
 
     Where hardly anything has a scheme or a picture's suffix, a known name is enough, and then
@@ -87,23 +123,37 @@ def _looks_like_path(text: str) -> bool:
     return "/" in text and not re.search(r"\s", text.strip())
 
 
-def _parquet(file: IO[bytes]) -> dict[str, list[str | None]]:
+def _parquet(file: IO[bytes]) -> Columns:
     parquet = pyarrow.parquet.ParquetFile(file)
-    names = [field.name for field in parquet.schema_arrow if _is_text(field.type)]
-    table = parquet.read(names)
-    return {name: table[name].cast(pa.large_string()).to_pylist() for name in names}
+    table = parquet.read(plain_columns(parquet.schema_arrow))
+    return {name: table[name].to_pylist() for name in table.column_names}
 
 
-def _is_text(kind: pa.DataType) -> bool:
+def plain_columns(schema: pa.Schema) -> list[str]:
+    """The columns of a table that are no blobs and no arrays of arrays."""
+    return [field.name for field in schema if _is_plain(field.type)]
+
+
+def _is_plain(kind: pa.DataType, depth: int = 0) -> bool:
     if pa.types.is_dictionary(kind):
-        kind = kind.value_type
-    return any(
-        test(kind)
-        for test in (pa.types.is_string, pa.types.is_large_string, pa.types.is_string_view)
-    )
+        return _is_plain(kind.value_type, depth)
+    if pa.types.is_struct(kind):
+        return depth < 2 and all(_is_plain(field.type, depth + 1) for field in kind)
+    if pa.types.is_list(kind) or pa.types.is_large_list(kind):
+        return depth < 2 and not pa.types.is_nested(kind.value_type) and _is_plain(kind.value_type)
+    blobs = (pa.types.is_binary, pa.types.is_large_binary, pa.types.is_fixed_size_binary)
+    return not (pa.types.is_nested(kind) or any(is_blob(kind) for is_blob in blobs))
 
 
-def _text(data: bytes, suffix: str) -> dict[str, list[str | None]]:
+def _json_lines(file: IO[bytes]) -> Columns:
+    rows = [json.loads(line) for line in _lines(_decoded(file.read())) if line.strip()]
+    if not all(isinstance(row, dict) for row in rows):
+        raise ValueError("is a list in JSON lines, but not every line is an object")
+    names = dict.fromkeys(name for row in rows for name in row)
+    return {name: [row.get(name) for row in rows] for name in names}
+
+
+def _text(data: bytes, suffix: str) -> Columns:
     text = _decoded(data)
     rows = _rows(text, "\t" if suffix == ".tsv" else _delimiter(text))
     if not rows:

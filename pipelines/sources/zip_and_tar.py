@@ -13,9 +13,10 @@ import tarfile
 import threading
 import zipfile
 import zlib
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from functools import lru_cache
 from pathlib import Path, PurePosixPath
+from typing import Any
 
 import fsspec
 from fsspec.utils import glob_translate
@@ -31,6 +32,7 @@ from glassplate.pipelines.sources.refs import (
     safe_name,
     skipped_ref,
 )
+from glassplate.pipelines.sources.sidecars import exported, sidecars
 
 PACKED_ERRORS = (zipfile.BadZipFile, tarfile.TarError, zlib.error, RuntimeError, EOFError)
 """What reading raises on damaged and encrypted files, and on unknown compression."""
@@ -74,10 +76,14 @@ def list_packed(inside: str, outside: str) -> list[SourceRef]:
     """
     kind, wanted = inside[:3], inside[len("zip://") :].strip("/")
     packed = _opened(kind, outside)
-    keys, root = _chosen(wanted, packed.found)
+    described, used = sidecars(packed.found.values())
+    keys, root = _chosen(wanted, [key for key in packed.found if key not in used])
     if not keys and wanted:
         raise FileNotFoundError(f"{wanted} is not in it")
-    refs = [_ref(kind, outside, packed.found[key], below(key, root)) for key in keys]
+    refs = [
+        _ref(kind, outside, packed.found[key], below(key, root), described.get(key, {}))
+        for key in keys
+    ]
     if packed.damage:
         refs.append(failed_ref(outside, outside, safe_name(outside), packed.damage))
     return refs
@@ -117,11 +123,14 @@ def _chosen(wanted: str, keys: Collection[str]) -> tuple[list[str], str]:
     return [key for key in keys if matches(key)], glob_root(wanted)
 
 
-def _ref(kind: str, outside: str, member: Member, name: str) -> SourceRef:
+def _ref(kind: str, outside: str, member: Member, name: str, said: Mapping[str, Any]) -> SourceRef:
     uri = f"{kind}://{member.key}::{outside}"
+    known, fields = exported(said)
+    name = safe_name(known) if known else name
     if member.reason:
         return skipped_ref(uri, member.key, name, member.reason)
-    return SourceRef(printable(uri), member.key, printable(name), member.tag, member.size)
+    ref = SourceRef(printable(uri), member.key, printable(name), member.tag, member.size)
+    return ref.with_fields(fields)
 
 
 def _opened(kind: str, outside: str) -> Members:

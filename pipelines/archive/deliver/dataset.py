@@ -1,6 +1,7 @@
 """Latents and pictures for training: WebDataset shards, or Parquet as Hugging Face reads it.
 
-<directory>/00000.tar       <image id>.json, <image id>.npy (latent), <image id>.png (picture)
+<directory>/00000.tar       <image id>.json, <image id>.npy (latent), <image id>.png (picture),
+                            <image id>.txt (what a sidecar of that kind said of it)
 <directory>/00000.parquet   the same as columns; load_dataset("parquet", data_dir=directory)
 """
 
@@ -30,7 +31,7 @@ from glassplate.pipelines.errors import ShardDamagedError
 SHARD_BYTES = 256 << 20
 _VERIFY = "Run `glassplate verify`."
 _WITHOUT = "It is exported without its picture."
-_DESCRIBED = ["image_id", "name", "source_uri", "width", "height", "codec", "psnr"]
+_DESCRIBED = ["image_id", "name", "source_uri", "width", "height", "codec", "psnr", "fields"]
 _SHOWN_LAST = "gone DESC, status = 'skipped' DESC, name, source_uri"
 """A picture of several sources goes by the last of these: one that is there, and no duplicate."""
 _LATENT = ["image_id", "latent", "shape", "dtype", "scale", "scaling_factor", "shift_factor"]
@@ -44,6 +45,7 @@ _SCHEMA = pa.schema(
         pa.field("height", pa.int32()),
         pa.field("codec", pa.string()),
         pa.field("psnr", pa.float32()),
+        pa.field("fields", pa.string()),
         pa.field("scaling_factor", pa.float32()),
         pa.field("shift_factor", pa.float32()),
         pa.field("latent", pa.list_(pa.list_(pa.list_(pa.float16())))),
@@ -181,7 +183,11 @@ def _write_tar(path: Path, samples: list[Sample]) -> Path:
     with tarfile.open(path, "x") as tar:
         for sample in samples:
             about = {k: v for k, v in sample.about.items() if v is not None and v != np.inf}
+            if fields := json.loads(about.get("fields", "{}")):
+                about["fields"] = fields
             _add(tar, f"{about['image_id']}.json", json.dumps(about).encode())
+            if isinstance(fields.get("txt"), str):
+                _add(tar, f"{about['image_id']}.txt", fields["txt"].encode())
             if sample.latent is not None:
                 buffer = io.BytesIO()
                 np.save(buffer, sample.latent)

@@ -15,7 +15,8 @@ import pyarrow as pa
 from glassplate.pipelines.pictures.metadata.segment import Segment
 
 SCHEMA_VERSION = 3
-"""2 added `segments` and `run_id`, 3 `gone`, `settings` and `ssimulacra2`: null in older files."""
+"""2 added `segments` and `run_id`, 3 `gone`, `settings`, `ssimulacra2` and `fields`: null in older
+files."""
 
 EMBEDDING_SIZE = 96
 
@@ -66,6 +67,7 @@ IMAGES = _schema(
         _field(
             "ssimulacra2", pa.float32(), "of the decoded picture, at most 100; null below 8 pixels"
         ),
+        _field("fields", pa.string(), "JSON: what the list or sidecar says of it; null: nothing"),
     ],
 )
 
@@ -148,6 +150,7 @@ class ImageRow:
     gone: bool | None = None
     settings: str | None = None
     ssimulacra2: float | None = None
+    fields: str | None = None
 
 
 @dataclass(frozen=True)

@@ -22,7 +22,7 @@ from glassplate.pipelines.storage.store import Store
 class Carried:
     """A row to be copied: its catalogue file, its place in there, and what differs.
 
-    source: URI, name and version of the source; None (or ''): as the row says.
+    source: URI, name, version and fields of the source; None (or '' as version): as the row says.
     duplicate: whether another source has the same picture already.
     known: whether the source's newest row has this picture already.
     gone: whether the source is gone; then it is none of the run's inputs.
@@ -30,7 +30,7 @@ class Carried:
 
     file: str
     row: int
-    source: tuple[str, str, str] | None = None
+    source: tuple[str, str, str, str | None] | None = None
     duplicate: bool = False
     known: bool = True
     gone: bool = False
@@ -38,16 +38,16 @@ class Carried:
 
 def copied(
     row: ImageRow,
-    source: tuple[str, str, str] | None = None,
+    source: tuple[str, str, str, str | None] | None = None,
     *,
     duplicate: bool = False,
     gone: bool = False,
 ) -> ImageRow:
     """A row with the values of another one, of the same picture; it has no bitstream of its own."""
     if source:
-        uri, name, version = source
+        uri, name, version, fields = source
         version = version or row.source_version
-        row = replace(row, source_uri=uri, name=name, source_version=version)
+        row = replace(row, source_uri=uri, name=name, source_version=version, fields=fields)
     if duplicate:
         row = replace(row, status="skipped", reason="duplicate")
     return replace(row, gone=gone, bitstream_row=None, run_id=None)

@@ -167,10 +167,10 @@ class _Comparison:
         for place in new:
             ref = self.refs[place]
             if known.holds[place] or (known.duplicate[place] and not known.bare[place]):
-                row, source = self._newest(place), (ref.uri, ref.name, "")
+                row, source = self._newest(place), (ref.uri, ref.name, "", ref.fields)
             elif place in again:
                 row = self.catalogue.place(self.pictures.stored[self.ids[place]])
-                source = (ref.uri, ref.name, ref.version)
+                source = ref.source
             else:
                 continue
             found[ref.uri] = Carried(*row, source=source, known=place in again)
@@ -208,7 +208,7 @@ class _Comparison:
                 continue  # it stays the duplicate that it is
             yield Carried(
                 *self.catalogue.place(self.pictures.stored[image_id]),
-                source=(ref.uri, ref.name, ref.version),
+                source=ref.source,
                 duplicate=image_id in held,
                 known=self._had_it(place),
             )
