@@ -150,7 +150,7 @@ def test_an_unknown_option_is_a_usage_error(glassplate: Run) -> None:
     ("arguments", "cause"),
     [
         (["compress", "here", "there", "--speed", "11"], "No such option: --speed"),
-        (["compress", "here"], "Missing argument 'ARCHIVE'"),
+        (["compress", "here"], "Missing argument 'SOURCE...'"),
         (["compress", "here", "there", "--workers", "many"], "valid integer"),
         (["shrink"], "No such command 'shrink'"),
         (["--speed", "11", "info", "there"], "No such option: --speed"),
