@@ -10,7 +10,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -32,6 +32,8 @@ from glassplate.codecs.weight_file import WeightFile, find_size, loader, save_we
 
 FORMAT = "1"
 INTEGERS = "scales."
+Tune: TypeAlias = Literal["psnr", "eye"]
+"""What weights were trained for: squared errors, or a mix that MS-SSIM and SSIMULACRA2 are in."""
 
 
 @dataclass(frozen=True)
@@ -43,9 +45,9 @@ class Weights:
     coder: EntropyCoder
 
 
-def find(weights: Path | None, size: str) -> Path:
+def find(weights: Path | None, size: str, tune: Tune = "psnr") -> Path:
     """The weight file: the shipped one, a file, or the one in a folder. Raises WeightsError."""
-    return find_size("hyperprior", weights, size)
+    return find_size("hyperprior", weights, size if tune == "psnr" else f"{size}-{tune}")
 
 
 @loader

@@ -15,9 +15,13 @@ from glassplate.codecs.errors import WeightsError
 from glassplate.codecs.refine.network import ModelConfig, ResidualModel
 from glassplate.codecs.refine.options import Kind
 from glassplate.codecs.refine.schedule import ShiftedCosine
-from glassplate.codecs.weight_file import WeightFile, loader, save_weights, shipped_or_given
+from glassplate.codecs.weight_file import SHIPPED, WeightFile, loader, save_weights, shipped_or_given
 
 FORMAT = 1
+_OF_THE_SHIPPED = (
+    "Shipped refiners are for pictures of --codec-option tune=psnr, not of tune=eye: compress with "
+    "that. Or: "
+)
 
 
 @dataclass(frozen=True)
@@ -45,7 +49,7 @@ class About:
             raise WeightsError(
                 f"refines {self.codec} with weights {self.codec_weights}, the picture was encoded "
                 f"by {spec.name} with weights {spec.weights_sha256}",
-                how_to_train(kind),
+                (_OF_THE_SHIPPED if path.parent == SHIPPED else "") + how_to_train(kind),
                 str(path),
             )
 
