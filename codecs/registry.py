@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Iterable, Mapping
 from importlib import import_module
@@ -129,7 +128,6 @@ def codec_from_spec(
 
 def _shipped(sha256: str | None) -> Path | None:
     """The shipped weight file of this content."""
-    for path in sorted((Path(__file__).parent / "weights").glob("*.safetensors")):
-        if hashlib.sha256(path.read_bytes()).hexdigest() == sha256:
-            return path
-    return None
+    from glassplate.codecs.weight_file import SHIPPED, digest  # torch: seldom needed, slow to load
+
+    return next((path for path in SHIPPED.glob("*.safetensors") if digest(path) == sha256), None)

@@ -10,7 +10,6 @@ from typing import Any
 
 import torch
 from torch import Tensor
-from torch.nn import functional as F
 
 REACH = 5
 """Values on either side that the filter sees."""
@@ -52,14 +51,26 @@ class _Blur(torch.autograd.Function):
 def _blurred(x: Tensor) -> Tensor:
     """Blocks of 16 values as products with a band matrix, which on a CPU no convolution beats."""
     height, width = x.shape[0], x.shape[-1]
-    band = _band().to(x.device)
-    padded = F.pad(x, (REACH, REACH + -width % _BLOCK))[_mirrored(height)].flatten(1)
+    padded = _padded(x).flatten(1)
     count, seen = -(-height // _BLOCK), _BLOCK + 2 * REACH
     stride = padded.shape[1]
     blocks = padded.as_strided((count, seen, stride), (_BLOCK * stride, stride, 1))
+    band = _band().to(x.device)
     down = torch.bmm(band.T.repeat(count, 1, 1), blocks).flatten(0, 1)[:height]
     across = down.view(-1, stride // math.prod(x.shape[1:-1])).unfold(1, seen, _BLOCK)
     return (across.reshape(-1, seen) @ band).view(*x.shape[:-1], -1)[..., :width]
+
+
+def _padded(x: Tensor) -> Tensor:
+    """By what the filter sees on each side, and to whole blocks."""
+    height, width = x.shape[0], x.shape[-1]
+    rows, columns = (side + -side % _BLOCK + 2 * REACH for side in (height, width))
+    padded = x.new_zeros(rows, *x.shape[1:-1], columns)
+    inside = padded[..., REACH : REACH + width]
+    inside[REACH : REACH + height] = x
+    inside[:REACH] = x[:REACH].flip(0)
+    inside[REACH + height : 2 * REACH + height] = x[-REACH:].flip(0)
+    return padded
 
 
 def _band() -> Tensor:
@@ -67,10 +78,3 @@ def _band() -> Tensor:
     distance = torch.arange(_BLOCK + 2 * REACH)[:, None] - torch.arange(_BLOCK) - REACH
     taps = torch.exp(-(distance**2) / (2 * _SIGMA**2)) * (distance.abs() <= REACH)
     return taps / taps[:, 0].sum()
-
-
-def _mirrored(height: int) -> Tensor:
-    """Rows that stand for those from 5 above to 5 below, rounded up to whole blocks."""
-    rows = torch.arange(-REACH, height + -height % _BLOCK + REACH)
-    rows = torch.where(rows < 0, -1 - rows, rows)
-    return torch.where(rows < height, rows, 2 * height - 1 - rows).clamp(min=0)

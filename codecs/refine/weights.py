@@ -15,7 +15,13 @@ from glassplate.codecs.errors import WeightsError
 from glassplate.codecs.refine.network import ModelConfig, ResidualModel
 from glassplate.codecs.refine.options import Kind
 from glassplate.codecs.refine.schedule import ShiftedCosine
-from glassplate.codecs.weight_file import SHIPPED, WeightFile, loader, save_weights, shipped_or_given
+from glassplate.codecs.weight_file import (
+    SHIPPED,
+    WeightFile,
+    loader,
+    save_weights,
+    shipped_or_given,
+)
 
 FORMAT = 1
 _OF_THE_SHIPPED = (

@@ -19,8 +19,8 @@ CROP_FOR_THE_EYE = 256
 class HyperpriorTrainConfig(TrainConfig):
     """As `TrainConfig`, and what the distortion is made of.
 
-    ms_ssim, ssimulacra2: Shares, see `Mix`; with either, crops are large from the first step, and
-        trained weights are tuned by rounded symbols alone.
+    ms_ssim, ssimulacra2: Shares, see `Mix`; with either, crops are large from the first step, the
+        shipped weights are those for the eye, and trained ones are tuned by rounded symbols alone.
     """
 
     ms_ssim: Annotated[

@@ -11,6 +11,7 @@ from glassplate.codecs.errors import ConfigError
 from glassplate.codecs.hyperprior.network.model import SIZES, Hyperprior
 from glassplate.codecs.hyperprior.training.calibrate import calibrate
 from glassplate.codecs.hyperprior.training.config import HyperpriorTrainConfig
+from glassplate.codecs.hyperprior.training.objective import SQUARED_ERRORS
 from glassplate.codecs.hyperprior.training.task import HyperpriorTask
 from glassplate.codecs.hyperprior.weights import INTEGERS, find, load, save
 from glassplate.codecs.training.callbacks import SILENT, Callbacks
@@ -48,11 +49,14 @@ def train_hyperprior(config: TrainConfig, callbacks: Callbacks = SILENT) -> Path
     return path
 
 
-def _start(config: TrainConfig) -> Path | None:
+def _start(config: HyperpriorTrainConfig) -> Path | None:
     """The weight file to start from. Raises WeightsError if it is unsound, or of another size."""
     if config.start is None:
         return None
-    path = find(None if config.start == "shipped" else config.start, config.size)
+    if config.start == "shipped":
+        path = find(None, config.size, "psnr" if config.mix == SQUARED_ERRORS else "eye")
+    else:
+        path = find(config.start, config.size)
     check_size(load(path).model.config, SIZES, config.size, path)
     return path
 

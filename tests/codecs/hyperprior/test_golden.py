@@ -25,6 +25,7 @@ CASES = {
     "colour": (3, 50.0, HyperpriorConfig(tile_size=64)),
     "grey": (1, 80.0, HyperpriorConfig()),
     "float32": (3, 20.0, HyperpriorConfig(bfloat16=False)),
+    "eye": (3, 40.0, HyperpriorConfig(tune="eye")),
     "alpha": (4, 50.0, HyperpriorConfig(tile_size=64)),
     "grey-alpha": (2, 30.0, HyperpriorConfig()),
 }

@@ -56,7 +56,7 @@ def test_a_shipped_refiner_says_that_it_is_not_for_the_eye() -> None:
 def test_other_tunes_and_weights_that_are_not_there_are_refused(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="'psnr' or 'eye'"):
         tuned("nose")
-    with pytest.raises(WeightsError, match="tune=eye"):
+    with pytest.raises(WeightsError, match="base-eye"):
         find(None, "base", "eye")
-    with pytest.raises(WeightsError, match=f"{tmp_path}.*tune=eye"):
+    with pytest.raises(WeightsError, match=f"{tmp_path}.*small-eye"):
         find(tmp_path, "small", "eye")
