@@ -8,6 +8,8 @@ import pytest
 
 from glassplate.codecs import Codec, Pixels, Target, codec_from_spec, get_codec
 from glassplate.codecs.errors import BitstreamError, ConfigError, WeightsError
+from glassplate.codecs.hyperprior.training.config import HyperpriorTrainConfig
+from glassplate.codecs.hyperprior.training.train import _start
 from glassplate.codecs.hyperprior.weights import find
 from glassplate.codecs.measures.pixels import psnr
 from glassplate.codecs.measures.ssimulacra2 import ssimulacra2
@@ -60,3 +62,14 @@ def test_other_tunes_and_weights_that_are_not_there_are_refused(tmp_path: Path) 
         find(None, "base", "eye")
     with pytest.raises(WeightsError, match=f"{tmp_path}.*small-eye"):
         find(tmp_path, "small", "eye")
+
+
+@pytest.mark.parametrize(("share", "name"), [(0.0, "small"), (0.3, "small-eye")])
+def test_shipped_weights_to_tune_are_those_of_the_loss(
+    share: float, name: str, tmp_path: Path
+) -> None:
+    fields = {"source": "photos", "out": tmp_path, "steps": 1, "start": "shipped"}
+    config = HyperpriorTrainConfig.model_validate(fields | {"ssimulacra2": share})
+    start = _start(config)
+    assert start is not None
+    assert start.name == f"hyperprior-{name}.safetensors"
