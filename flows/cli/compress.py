@@ -95,10 +95,22 @@ MaxBpp = Annotated[
     float | None, typer.Option("--max-bpp", help="At most this many bits per pixel.")
 ]
 Workers = Annotated[
-    int,
+    int | None,
     typer.Option(
         "--workers",
-        help="Worker processes; on a cluster, how many of them share the cores of a machine.",
+        help="Worker processes; by default as many as there are cores, and memory for. On a"
+        " cluster, how many of them share a machine's cores and memory; by default 1.",
+        show_default=False,
+    ),
+]
+WorkerMemory = Annotated[
+    str | None,
+    typer.Option(
+        "--worker-memory",
+        metavar="BYTES",
+        help="What each worker may take: 4GB, 1.5GiB. By default its share of 80 % of the memory"
+        " there is. A picture that needs more is kept as it is.",
+        show_default=False,
     ),
 ]
 RunnerName = Annotated[
@@ -181,7 +193,8 @@ def compress(
     target_ms_ssim: TargetMsSsim = None,
     target_ssimulacra2: TargetSsimulacra2 = None,
     max_bpp: MaxBpp = None,
-    workers: Workers = 1,
+    workers: Workers = None,
+    worker_memory: WorkerMemory = None,
     runner: RunnerName = "local",
     runner_option: RunnerOptions = None,
     device: DeviceOption = "auto",
@@ -233,6 +246,7 @@ def compress(
         target_ssimulacra2=target_ssimulacra2,
         max_bpp=max_bpp,
         workers=workers,
+        worker_memory=worker_memory,
         runner=runner,
         runner_options=parse_runner_options(runner_option or []),
         device=device,
@@ -268,7 +282,8 @@ def plan(
     target_ms_ssim: TargetMsSsim = None,
     target_ssimulacra2: TargetSsimulacra2 = None,
     max_bpp: MaxBpp = None,
-    workers: Workers = 1,
+    workers: Workers = None,
+    worker_memory: WorkerMemory = None,
     device: DeviceOption = "auto",
     retry_failed: RetryFailed = False,
     reencode: Reencode = False,
@@ -298,6 +313,7 @@ def plan(
         target_ssimulacra2=target_ssimulacra2,
         max_bpp=max_bpp,
         workers=workers,
+        worker_memory=worker_memory,
         device=device,
         retry_failed=retry_failed,
         reencode=reencode,

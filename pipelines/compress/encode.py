@@ -89,10 +89,13 @@ def encode_shard(
     config: CompressConfig,
     tiers: Tiers,
     deaths: Mapping[str, Death] = _NO_DEATHS,
+    *,
+    one_by_one: bool = False,
 ) -> StagedShard:
     """Encode (or copy) one shard into staging, unless it lies there already, whole and sound.
 
     A bad file costs its own row and nothing else; `deaths` (by source URI) are not tried again.
+    one_by_one: hold no two pictures at a time, which takes least memory.
     Raises OSError or ShardDamagedError if the archive cannot be written; StorageError.
     """
     store = Store(config.archive)
@@ -105,7 +108,7 @@ def encode_shard(
                 writer.write("latents", job.latent)
             return writer.write("bitstreams", bitstream_row(job))
 
-        rows = encode_refs(shard.refs, config, tiers, deaths, write)
+        rows = encode_refs(shard.refs, config, tiers, deaths, write, one_by_one=one_by_one)
         ledger = ledger_of(rows) + carried_ledger(shard.carried)
         rows = instead(store, rows, shard.fallbacks) + carried_rows(store, shard.carried)
         return writer.finish(rows, ledger)
@@ -117,6 +120,8 @@ def encode_refs(
     tiers: Tiers,
     deaths: Mapping[str, Death] = _NO_DEATHS,
     write: Callable[[Job], int | None] = lambda job: None,
+    *,
+    one_by_one: bool = False,
 ) -> list[ImageRow]:
     """Encode references; `write` takes each picture that is stored, and returns its place.
 
@@ -127,7 +132,7 @@ def encode_refs(
     for job in jobs:
         if job.ref.uri in deaths:
             job.stage, job.outcome = deaths[job.ref.uri]
-    for job in _Encoder(config, tiers).run(jobs):
+    for job in _Encoder(config, tiers, one_by_one).run(jobs):
         job.settle(tiers, write(job))
     return [image_row(job) for job in jobs]
 
@@ -135,10 +140,11 @@ def encode_refs(
 class _Encoder:
     """Takes the jobs of one shard through their stages."""
 
-    def __init__(self, config: CompressConfig, tiers: Tiers) -> None:
+    def __init__(self, config: CompressConfig, tiers: Tiers, one_by_one: bool) -> None:
         self.config = config
         self.tiers = tiers
-        self.batch_pixels = batch_pixels(getattr(tiers.codec, "device", "cpu"))
+        device = getattr(tiers.codec, "device", "cpu")
+        self.batch_pixels = 0 if one_by_one else batch_pixels(device)
         self.seen: dict[str, Job] = {}
 
     def run(self, jobs: Batch) -> Iterator[Job]:

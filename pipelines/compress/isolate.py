@@ -1,11 +1,10 @@
-"""Encoding in a process apart, so that a picture that kills the process is found and named.
+"""Encoding in a process apart, so that a picture that kills the process costs its own row.
 
     a shard -> child -> staged
                  `-- died: each picture alone -> child -> survived | died (decode, encode)
-                           the shard again, those that died as failed: worker-died
+                           the shard again, picture by picture, without those that died
 
-Workers do this in a run's second try, after one of them died, and after a run that died itself. The
-child is started once for each worker.
+On every runner, what the engine calls a worker asks such a child, and never opens a picture itself.
 """
 
 from __future__ import annotations
@@ -22,7 +21,7 @@ from glassplate.pipelines.compress.encode import Death, encode_refs, encode_shar
 from glassplate.pipelines.compress.planning import ShardPlan, source_ref
 from glassplate.pipelines.compress.tiers import Tiers
 from glassplate.pipelines.errors import WorkerDiedError, WorkerError
-from glassplate.pipelines.jobs.child_process import Answer, Child, serve
+from glassplate.pipelines.jobs.child_process import Answer, Child, ChildPool
 from glassplate.pipelines.sources.refs import SourceRef
 
 logger = logging.getLogger(__name__)
@@ -31,52 +30,61 @@ _STAGES = ("decode", "encode")
 
 
 class IsolatedEncoder:
-    """Stages shards in a child process, which is replaced when it dies."""
+    """Stages shards by child processes, as many at a time as there are workers here."""
 
     def __init__(self, config: CompressConfig) -> None:
-        self._child = Child(__name__, config.model_dump_json())
+        memory = config.memory_of_worker()
+        self._pool = ChildPool(__name__, config.model_dump_json(), memory, config.children())
 
     def encode(self, shard: ShardPlan) -> None:
-        """Stage a shard; pictures that kill the child become `failed` rows.
+        """Stage a shard; pictures that kill the child twice become rows of their own.
 
         Raises WorkerError if the child dies of the shard but of none of its pictures, or reports
         an error.
         """
-        request = {"shard": shard.to_json(), "deaths": {}}
-        if self._survives(request):
+        with self._pool.child() as child:
+            self._encode(shard, child)
+
+    def _encode(self, shard: ShardPlan, child: Child) -> None:
+        request = {"shard": shard.to_json(), "deaths": {}, "one_by_one": False}
+        if _survives(child, request):
             return
-        deaths = {ref.uri: death for ref in shard.refs if (death := self._try_alone(ref))}
-        logger.warning("shard %.12s: a process died; %d pictures are why", shard.key, len(deaths))
-        if not self._survives(request | {"deaths": deaths}):
-            cause = "the process that encodes it dies, though of no picture by itself"
+        cause = child.died_of
+        deaths = {ref.uri: death for ref in shard.refs if (death := _try_alone(ref, child))}
+        logger.warning(
+            "a process %s; of %d pictures %d are why", cause, len(shard.refs), len(deaths)
+        )
+        if not _survives(child, request | {"deaths": deaths, "one_by_one": True}):
             raise WorkerError(
-                cause, "Is there enough memory? Fewer --workers need less.", shard.key
+                f"the process that encodes it {child.died_of}, though of no picture by itself",
+                "Is there enough memory? Fewer --workers have more of it.",
+                shard.key,
             )
 
-    def _try_alone(self, ref: SourceRef) -> Death | None:
-        """At which stage a picture kills the child, if it does, and its outcome."""
-        if ref.outcome:
-            return None
-        for stage in _STAGES:
-            if not self._survives({"stage": stage, "ref": asdict(ref)}):
-                cause = f"the process that was to {stage} it died"
-                error = WorkerDiedError(
-                    cause, "Is the file sound? Is there enough memory?", ref.uri
-                )
-                return stage, ("failed", error.code, str(error))
+
+def _try_alone(ref: SourceRef, child: Child) -> Death | None:
+    """At which stage a picture kills the child, if it does, and its outcome."""
+    if ref.outcome:
         return None
-
-    def _survives(self, request: Mapping[str, Any]) -> bool:
-        """Whether the child answers. Raises WorkerError if it answers with an error."""
-        answer = self._child.ask(json.dumps(request))
-        if answer is None:
-            return False
-        if error := json.loads(answer):
-            raise WorkerError(error)
-        return True
+    for stage in _STAGES:
+        if not _survives(child, {"stage": stage, "ref": asdict(ref)}):
+            cause = f"the process that was to {stage} it {child.died_of}"
+            error = WorkerDiedError(cause, "Is there enough memory? See --worker-memory.", ref.uri)
+            return stage, ("failed", error.code, str(error))
+    return None
 
 
-def _greeted(config_json: str) -> Answer:
+def _survives(child: Child, request: Mapping[str, Any]) -> bool:
+    """Whether the child answers. Raises WorkerError if it answers with an error."""
+    answer = child.ask(json.dumps(request))
+    if answer is None:
+        return False
+    if error := json.loads(answer):
+        raise WorkerError(error)
+    return True
+
+
+def greeted(config_json: str) -> Answer:
     """The child: answers null or what went wrong."""
     config = CompressConfig.model_validate_json(config_json)
     stages = {"encode": set_up_worker(config), "decode": Tiers(_decoding_only(config))}
@@ -96,11 +104,8 @@ def _answer(request: Mapping[str, Any], stages: Mapping[str, Tiers]) -> str | No
     tiers = stages["encode"]
     deaths = {uri: (stage, tuple(what)) for uri, (stage, what) in request["deaths"].items()}
     try:
-        encode_shard(ShardPlan.from_json(request["shard"]), tiers.config, tiers, deaths)
+        shard = ShardPlan.from_json(request["shard"])
+        encode_shard(shard, tiers.config, tiers, deaths, one_by_one=request["one_by_one"])
     except (GlassplateError, OSError) as error:
         return str(error)
     return None
-
-
-if __name__ == "__main__":
-    serve(_greeted)

@@ -1,7 +1,4 @@
-"""The Beam jobs of a run: every shard that is pending is staged; on clusters, all are read again.
-
-The plan file of the first is also a trace: it stays behind where a run died.
-"""
+"""The Beam jobs of a run: pending shards are staged; on clusters, all are read again."""
 
 from __future__ import annotations
 
@@ -21,15 +18,9 @@ _CHECK = "check="
 _PLAN_FILE = "plan.jsonl"
 
 
-def traces(store: Store) -> list[str]:
-    """Staging folders of runs that are going on, or that died."""
-    return [name for name in store.list(STAGING) if name.startswith(_RUN)]
-
-
-def run_job(store: Store, plan: RunPlan, pending: Sequence[ShardPlan], *, careful: bool) -> None:
+def run_job(store: Store, plan: RunPlan, pending: Sequence[ShardPlan]) -> None:
     """Have the plan's runner stage the pending shards; returns when all are done.
 
-    careful: encode in processes apart, so that a picture that kills one is found and named.
     Raises WorkerError if a worker, the engine or the way to it fails; MissingExtraError.
     """
     folder = f"{STAGING}/{_RUN}{plan.run_id}"
@@ -40,7 +31,7 @@ def run_job(store: Store, plan: RunPlan, pending: Sequence[ShardPlan], *, carefu
             [shard.to_json() for shard in pending],
             store,
             path,
-            lambda config: EncodeWork(config.archive, path, config.model_dump_json(), careful),
+            lambda config: EncodeWork(config.archive, path, config.model_dump_json()),
             lambda: run_watcher(store, plan),
         )
     finally:

@@ -65,37 +65,31 @@ def compress(config: CompressConfig, progress: ProgressCallback | None = None) -
 def encode_run(plan: RunPlan, progress: ProgressCallback | None = None) -> None:
     """Stage every shard of a plan that is not staged yet.
 
-    If that fails, what is left is tried once more, carefully: in processes apart, so that a picture
-    that kills one becomes a row. After a run that died, the first try is careful already.
+    If that fails, what is left is tried once more: an engine may have lost a machine. A picture
+    that kills the process that works on it is a row, not a failure.
     Raises WorkerError if the second try fails, too, and what `run_job` raises.
     """
     if not plan.shards:
         return
-    from glassplate.pipelines.compress.jobs import traces  # Beam and torch: not to find nothing new
-
     store = Store(plan.config.archive)
     create_archive(store)
     with reporting(lambda: run_watcher(store, plan), progress):
-        for careful in (True,) if traces(store) else (False, True):
-            try:
-                _encode_pending(store, plan, careful=careful)
-            except WorkerError as error:
-                _check_base(store, plan)
-                if careful:
-                    raise
-                logger.warning("%s: trying again what is left, carefully", error.cause)
-            else:
-                return
+        try:
+            _encode_pending(store, plan)
+        except WorkerError as error:
+            _check_base(store, plan)
+            logger.warning("%s: trying again what is left", error.cause)
+            _encode_pending(store, plan)
 
 
-def _encode_pending(store: Store, plan: RunPlan, *, careful: bool) -> None:
-    from glassplate.pipelines.compress.jobs import run_job
+def _encode_pending(store: Store, plan: RunPlan) -> None:
+    from glassplate.pipelines.compress.jobs import run_job  # Beam: not to find nothing new
 
     pending = [shard for shard in plan.shards if _staged(store, plan, shard) is None]
     # The local runner deals shards out in turn: largest first makes the hands about equal.
     pending.sort(key=lambda shard: (-shard.source_bytes, shard.key))
     if pending:
-        run_job(store, plan, pending, careful=careful)
+        run_job(store, plan, pending)
 
 
 def verify_run(plan: RunPlan) -> list[StagedShard]:

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import partial
 
 from glassplate.pipelines.archive.write.shard import check_staged
 from glassplate.pipelines.compress.config import CompressConfig
-from glassplate.pipelines.compress.encode import encode_shard, set_up_worker
 from glassplate.pipelines.compress.isolate import IsolatedEncoder
 from glassplate.pipelines.compress.planning import ShardPlan
 from glassplate.pipelines.storage.store import Store
@@ -16,28 +14,19 @@ from glassplate.pipelines.storage.store import Store
 
 @dataclass(frozen=True)
 class EncodeWork:
-    """Lines are shard plans; see `Work`.
-
-    careful: encode in a process apart; see `isolate`.
-    """
+    """Lines are shard plans; see `Work`."""
 
     folder: str
     plan: str
     config_json: str
-    careful: bool = False
 
     def begin(self) -> Callable[[str], str]:
-        """Load the codecs, once for a job."""
-        config = CompressConfig.model_validate_json(self.config_json)
-        encode: Callable[[ShardPlan], object]
-        if self.careful:
-            encode = IsolatedEncoder(config).encode
-        else:
-            encode = partial(encode_shard, config=config, tiers=set_up_worker(config))
+        """Nothing is loaded here: processes of their own do the work."""
+        encoder = IsolatedEncoder(CompressConfig.model_validate_json(self.config_json))
 
         def do(line: str) -> str:
             shard = ShardPlan.from_json(line)
-            encode(shard)
+            encoder.encode(shard)
             return shard.key
 
         return do

@@ -19,14 +19,16 @@ import grpc
 from glassplate.codecs.errors import GlassplateError
 from glassplate.pipelines.errors import WorkerError
 from glassplate.pipelines.jobs.beam import beam
+from glassplate.pipelines.jobs.child_process import stop_children
 from glassplate.pipelines.jobs.config import JobConfig
 from glassplate.pipelines.jobs.local import local_pipeline, local_workers
 from glassplate.pipelines.jobs.progress import Watched
 from glassplate.pipelines.jobs.runners import ClusterRunner, DaskRunner, Runner
-from glassplate.pipelines.jobs.step import DoShards, Work, begun
+from glassplate.pipelines.jobs.step import DoShards, Work, forget_begun
 from glassplate.pipelines.storage.store import Store
 
 _POLLS = 20  # looks at the progress in one stall timeout
+_PATIENCE = 10.0  # seconds for Beam to end its threads, once the processes are stopped
 
 
 Config = TypeVar("Config", bound=JobConfig)
@@ -62,9 +64,12 @@ def run_shards(
         hinted = DoShards(work(config)).with_resource_hints(**runner.resource_hints)
         _ = pipeline | beam.Create(places) | hinted
         try:
-            _finish(pipeline.run(), runner, watcher)
+            if isinstance(runner, ClusterRunner):
+                _finish(pipeline.run(), runner, watcher)
+            else:
+                _run_here(pipeline)
         finally:
-            begun.cache_clear()  # codecs, where the work was done in this process
+            forget_begun()  # and its processes, where the work was done by this one's
 
 
 def _write_plan(store: Store, path: str, shards: Iterable[str]) -> list[tuple[int, int]]:
@@ -79,11 +84,22 @@ def _write_plan(store: Store, path: str, shards: Iterable[str]) -> list[tuple[in
     return places
 
 
-def _finish(result: Any, runner: Runner, watcher: Callable[[], Watched]) -> None:
+def _run_here(pipeline: beam.Pipeline) -> None:
+    """Run a pipeline of this machine in a thread: Beam would swallow an interruption.
+
+    Whatever ends the wait, the processes that work end first.
+    """
+    waiting = ThreadPool(1).apply_async(lambda: pipeline.run().wait_until_finish())
+    try:
+        waiting.get()
+    except BaseException:
+        stop_children()
+        waiting.wait(_PATIENCE)
+        raise
+
+
+def _finish(result: Any, runner: ClusterRunner, watcher: Callable[[], Watched]) -> None:
     """Wait for a job; cancel one that fails, stalls, or that nobody waits for any more."""
-    if not isinstance(runner, ClusterRunner):
-        result.wait_until_finish()
-        return
     waiting = ThreadPool(1).apply_async(result.wait_until_finish)  # its thread is a daemon
     try:
         _watch(waiting, watcher(), runner.stall_timeout)

@@ -15,8 +15,8 @@ from typing import Protocol
 from glassplate.pipelines.jobs.beam import beam
 from glassplate.pipelines.storage.store import Store
 
-_TURN = threading.Lock()
-"""One shard at a time in a process, however many threads an engine gives it."""
+_BEGINNING = threading.Lock()
+"""Engines may have several threads in a process, all of which share what is begun."""
 
 
 class Work(Hashable, Protocol):
@@ -35,7 +35,8 @@ class Work(Hashable, Protocol):
     def begin(self) -> Callable[[str], str]:
         """What does the shard that stands in a line of the plan, and returns its key.
 
-        Made once for a job in each process, though engines set up for each of their tasks.
+        Made once for a job in each process, though engines set up for each of their tasks, and
+        called by as many threads as the engine has there.
         """
         ...
 
@@ -59,11 +60,21 @@ class _DoShard(beam.DoFn):  # type: ignore[misc]
 
     def process(self, place: tuple[int, int]) -> Iterator[str]:
         line = self.store.read(self.work.plan, *place).decode()
-        with _TURN:
-            yield begun(self.work)(line)
+        yield begun(self.work)(line)
+
+
+def begun(work: Work) -> Callable[[str], str]:
+    """The work of this process, begun."""
+    with _BEGINNING:
+        return _begun(work)
+
+
+def forget_begun() -> None:
+    """Let go what the last work of this process needed."""
+    with _BEGINNING:
+        _begun.cache_clear()
 
 
 @lru_cache(maxsize=1)
-def begun(work: Work) -> Callable[[str], str]:
-    """The work of this process, begun."""
+def _begun(work: Work) -> Callable[[str], str]:
     return work.begin()

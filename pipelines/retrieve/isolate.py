@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 
 from glassplate.pipelines.errors import StorageError, WorkerDiedError, WorkerError
-from glassplate.pipelines.jobs.child_process import Answer, Child, serve
+from glassplate.pipelines.jobs.child_process import Answer, Child, ChildPool
 from glassplate.pipelines.retrieve.planning import Item, RetrieveConfig, RetrieveShard
 from glassplate.pipelines.retrieve.shard import (
     Mark,
@@ -22,33 +22,37 @@ from glassplate.pipelines.storage.store import Store
 
 
 class IsolatedRetriever:
-    """Retrieves shards by a child process, which is replaced when it dies."""
+    """Retrieves shards by child processes, as many at a time as there are workers here."""
 
     def __init__(self, config: RetrieveConfig, snapshot: int) -> None:
         self._store = Store(config.out)
-        greeting = {"config": config.model_dump(mode="json"), "snapshot": snapshot}
-        self._child = Child(__name__, json.dumps(greeting))
+        greeting = json.dumps({"config": config.model_dump(mode="json"), "snapshot": snapshot})
+        memory = config.memory_of_worker()
+        self._pool = ChildPool(__name__, greeting, memory, config.children())
 
     def retrieve(self, shard: RetrieveShard) -> Mark:
-        """As `retrieve_shard`; pictures that kill the child become `failed` rows.
+        """Give back the pictures of a shard; one that kills the child twice is a `failed` row.
 
         Raises WorkerError if the child reports an error that says nothing of a picture.
         """
-        return write_mark(self._store, shard, [self._row(item) for item in shard.items])
-
-    def _row(self, item: Item) -> RetrieveRow:
-        answer = self._child.ask(item.model_dump_json())
-        if answer is None:
-            cause = "the process that was to give it back died"
-            fix = "Is there enough memory? Verify the archive."
-            return failed_row(item, WorkerDiedError(cause, fix, item.name))
-        told = json.loads(answer)
-        if isinstance(told, str):
-            raise WorkerError(told)
-        return RetrieveRow(**told)
+        with self._pool.child() as child:
+            return write_mark(self._store, shard, [_row(item, child) for item in shard.items])
 
 
-def _greeted(greeting: str) -> Answer:
+def _row(item: Item, child: Child) -> RetrieveRow:
+    request = item.model_dump_json()
+    answer = child.ask(request) or child.ask(request)  # another one may have been to blame
+    if answer is None:
+        cause = f"the process that was to give it back {child.died_of}"
+        fix = "Is there enough memory? See --worker-memory; verify the archive."
+        return failed_row(item, WorkerDiedError(cause, fix, item.name))
+    told = json.loads(answer)
+    if isinstance(told, str):
+        raise WorkerError(told)
+    return RetrieveRow(**told)
+
+
+def greeted(greeting: str) -> Answer:
     """The child: answers items with their rows, or with what went wrong elsewhere."""
     told = json.loads(greeting)
     config = RetrieveConfig.model_validate(told["config"])
@@ -62,7 +66,3 @@ def _greeted(greeting: str) -> Answer:
             return json.dumps(str(error))
 
     return answer
-
-
-if __name__ == "__main__":
-    serve(_greeted)

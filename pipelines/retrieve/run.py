@@ -82,23 +82,19 @@ def run_retrieve(
 ) -> None:
     """Run the Beam job over the shards that have no mark yet.
 
-    If that fails, what is left is tried once more, carefully: in processes apart, so that a picture
-    that kills one becomes a row. After a run that died, the first try is careful already.
+    If that fails, what is left is tried once more: an engine may have lost a machine. A picture
+    that kills the process that gives it back is a row, not a failure.
     Raises WorkerError if the second try fails, too.
     """
     store = Store(config.out)
     if config.retry_failed:
         _forget_failures(store, plan)
     with reporting(lambda: _watcher(store, plan), progress):
-        for careful in (True,) if store.exists(_PLAN_LINES) else (False, True):
-            try:
-                _retrieve_pending(config, plan, store, careful=careful)
-            except WorkerError as error:
-                if careful:
-                    raise
-                logger.warning("%s: trying again what is left, carefully", error.cause)
-            else:
-                return
+        try:
+            _retrieve_pending(config, plan, store)
+        except WorkerError as error:
+            logger.warning("%s: trying again what is left", error.cause)
+            _retrieve_pending(config, plan, store)
 
 
 def _forget_failures(store: Store, plan: RetrievePlan) -> None:
@@ -108,9 +104,7 @@ def _forget_failures(store: Store, plan: RetrievePlan) -> None:
             store.delete(mark_path(shard.key))
 
 
-def _retrieve_pending(
-    config: RetrieveConfig, plan: RetrievePlan, store: Store, *, careful: bool
-) -> None:
+def _retrieve_pending(config: RetrieveConfig, plan: RetrievePlan, store: Store) -> None:
     done = _done(store, plan)
     lines = [shard.model_dump_json() for shard in plan.shards if shard not in done]
     if not lines:
@@ -122,7 +116,7 @@ def _retrieve_pending(
             store,
             _PLAN_LINES,
             lambda config: RetrieveWork(
-                config.out, _PLAN_LINES, config.model_dump_json(), plan.snapshot, careful
+                config.out, _PLAN_LINES, config.model_dump_json(), plan.snapshot
             ),
             lambda: _watcher(store, plan),
         )

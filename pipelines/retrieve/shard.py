@@ -54,15 +54,6 @@ def mark_path(key: str) -> str:
     return f"{FOLDER}/{key}.json"
 
 
-def retrieve_shard(shard: RetrieveShard, archive: Archive, config: RetrieveConfig) -> Mark:
-    """Give back the pictures of a shard; one that cannot be given back is a row, not an error.
-
-    Raises StorageError if an object store cannot be reached.
-    """
-    rows = [retrieve_item(item, archive, config) for item in shard.items]
-    return write_mark(Store(config.out), shard, rows)
-
-
 def write_mark(store: Store, shard: RetrieveShard, rows: Sequence[RetrieveRow]) -> Mark:
     """Say that a shard is done, and what became of its pictures."""
     mark = Mark(rows=tuple(rows))

@@ -42,7 +42,8 @@ class Racer:
     def kill_a_worker(self) -> None:
         """kill -9 one of its worker processes."""
         workers = psutil.Process(self.process.pid).children(recursive=True)
-        next(w for w in workers if "glassplate.pipelines.jobs.worker" in w.cmdline()).kill()
+        servers = [w for w in workers if "glassplate.pipelines.jobs.fork_server" in w.cmdline()]
+        next(w for server in servers for w in server.children()).kill()
 
     def wait_for(self, marks: Path, count: int) -> None:
         """Until so many shards are staged; fails if the run ends first."""

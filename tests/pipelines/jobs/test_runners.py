@@ -12,9 +12,9 @@ from glassplate.pipelines.compress.config import CompressConfig
 from glassplate.pipelines.compress.jobs import run_job
 from glassplate.pipelines.compress.work import EncodeWork
 from glassplate.pipelines.jobs.beam import beam
+from glassplate.pipelines.jobs.gpus import share_of
 from glassplate.pipelines.jobs.runners import RUNNERS, DataflowRunner
 from glassplate.pipelines.jobs.step import DoShards
-from glassplate.pipelines.jobs.worker import share_of
 
 from apache_beam.options.pipeline_options import PipelineOptions  # isort: skip
 
@@ -99,4 +99,4 @@ def test_dataflow_asks_for_a_gpu_where_it_encodes() -> None:
 
 
 def test_gpus_are_shared_out() -> None:
-    assert [share_of(f"worker_{n}", ("2", "3")) for n in range(7, 11)] == ["3", "2", "3", "2"]
+    assert [share_of(n, ("2", "3")) for n in range(7, 11)] == ["3", "2", "3", "2"]

@@ -20,7 +20,7 @@ from glassplate.pipelines.compress.config import CompressConfig
 from glassplate.pipelines.compress.run import compress
 from glassplate.pipelines.errors import NotFoundError
 from glassplate.pipelines.jobs.progress import Progress
-from glassplate.pipelines.jobs.step import begun
+from glassplate.pipelines.jobs.step import begun, forget_begun
 from glassplate.pipelines.retrieve.planning import RetrieveConfig, plan_retrieve
 from glassplate.pipelines.retrieve.run import LEDGER, retrieve
 from glassplate.pipelines.retrieve.shard import Mark, mark_path
@@ -162,4 +162,4 @@ def test_a_worker_that_outlives_a_job_sees_what_the_next_one_is_to_give_back(
             mark = Mark.model_validate_json(store.read(mark_path(key)))
             statuses += [row.status for row in mark.rows]
         assert statuses == ["plain"] * (number + 1)
-    begun.cache_clear()
+    forget_begun()
