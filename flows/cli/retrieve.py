@@ -7,7 +7,13 @@ from typing import Annotated
 
 import typer
 
-from glassplate.flows.cli.compress import RetryFailed, RunnerName, RunnerOptions, Workers
+from glassplate.flows.cli.compress import (
+    RetryFailed,
+    RunnerName,
+    RunnerOptions,
+    WorkerMemory,
+    Workers,
+)
 from glassplate.flows.options.common import (
     ArchiveArgument,
     DeviceOption,

@@ -93,7 +93,9 @@ def greeted(config_json: str) -> Answer:
 
 def _decoding_only(config: CompressConfig) -> CompressConfig:
     """Options with which a picture is read and decoded, and its file is kept."""
-    return config.model_copy(update={"codec": "original", "codec_options": {}, "latents": False})
+    return config.model_copy(
+        update={"codec": "original", "codec_options": {}, "weights": None, "latents": False}
+    )
 
 
 def _answer(request: Mapping[str, Any], stages: Mapping[str, Tiers]) -> str | None:

@@ -7,6 +7,7 @@ however many inputs it has. What becomes of a shard is between the step and who 
 from __future__ import annotations
 
 import logging
+import re
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -28,6 +29,7 @@ from glassplate.pipelines.jobs.step import DoShards, Work, forget_begun
 from glassplate.pipelines.storage.store import Store
 
 _POLLS = 20  # looks at the progress in one stall timeout
+_BEAMS_PLACE = re.compile(r" \[while running '.*?'\]")
 _PATIENCE = 10.0  # seconds for Beam to end its threads, once the processes are stopped
 
 
@@ -135,7 +137,8 @@ def _typed_errors(runner: Runner, subject: str) -> Iterator[None]:
     try:
         yield
     except tuple(failures) as error:
-        cause = (str(error).strip().splitlines() or [type(error).__name__])[-1]
+        last = (str(error).strip().splitlines() or [type(error).__name__])[-1]
+        cause = _BEAMS_PLACE.sub("", last).rstrip(".")
         fix = "Run again: finished shards are kept."
         raise WorkerError(f"a worker failed: {cause}", fix, subject) from error
 

@@ -20,6 +20,8 @@ from deadly import POISON
 
 from glassplate.pipelines.compress.config import CompressConfig
 from glassplate.pipelines.compress.run import compress
+from glassplate.pipelines.jobs import child_process
+from glassplate.pipelines.jobs.fork_server import ForkServer
 from glassplate.pipelines.retrieve.planning import RetrieveConfig
 from glassplate.pipelines.retrieve.run import LEDGER, retrieve
 
@@ -58,6 +60,7 @@ def deadly(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     (folder / "sitecustomize.py").write_text("import deadly\n")
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("PYTHONPATH", f"{folder}:{SUPPORT}")
+        patch.setattr(child_process, "SERVER", ForkServer())  # one that starts from now on
         yield
 
 
