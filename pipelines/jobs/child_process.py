@@ -67,13 +67,13 @@ class Child:
         running = self._running or self._start()
         answer = self._exchange(running, request)
         if not answer:
-            self.stop(for_good=self._stopped)
+            self.stop(for_good=False)
             return None
         return answer
 
     def stop(self, *, for_good: bool = True) -> None:
         """Kill it, if it runs. for_good: no request starts it again."""
-        self._stopped = for_good
+        self._stopped = self._stopped or for_good
         running, self._running = self._running, None
         if running:
             with suppress(ProcessLookupError):
@@ -84,11 +84,11 @@ class Child:
     def _start(self) -> _Running:
         self._check_wanted()
         options = {"answers": self._module, "memory": self._memory, "number": self._number}
-        pid, channel = SERVER.fork(__name__, options, preload=self._module)
+        pid, channel = SERVER.fork(__name__, options, self._module, self._check_wanted)
         running = _Running(pid, channel, channel.makefile("rw", encoding="utf-8"))
         self._running = running
-        hello = self._exchange(running, self._greeting)
         self._check_wanted()
+        hello = self._exchange(running, self._greeting)
         if not hello:
             self.stop(for_good=False)
             raise WorkerError("a worker process dies before it is asked anything", _ENOUGH)
@@ -114,6 +114,7 @@ class Child:
         poll = select.poll()
         poll.register(running.socket, select.POLLIN)
         while not poll.poll(_LOOK):
+            self._check_wanted()
             if resident(running.pid) > self._memory:
                 self.died_of = f"took more than {self._memory / 2**30:.2g} GiB of memory"
                 with suppress(ProcessLookupError):
@@ -150,6 +151,7 @@ def stop_children() -> None:
     """Kill every child of this process; who waits for one gets a WorkerError."""
     for child in list(_ALL):
         child.stop()
+    SERVER.stop()
 
 
 def child(channel: socket.socket, options: dict[str, Any]) -> None:
@@ -158,9 +160,11 @@ def child(channel: socket.socket, options: dict[str, Any]) -> None:
     logging.basicConfig(format="%(levelname)s: %(message)s")
     has_gpu = take_one_gpu(options["number"])
     limit_own_memory(options["memory"], by_kernel=not has_gpu)
-    with channel, channel.makefile("rw", encoding="utf-8") as lines:
+    with suppress(ConnectionError), channel.makefile("rw", encoding="utf-8") as lines:
+        if not (greeting := lines.readline()):
+            return
         try:
-            answer: Answer = import_module(options["answers"]).greeted(lines.readline())
+            answer: Answer = import_module(options["answers"]).greeted(greeting)
         except (GlassplateError, OSError, ImportError) as error:
             _say(lines, json.dumps(str(error)))
             return

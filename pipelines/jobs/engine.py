@@ -11,8 +11,8 @@ import re
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import Future, wait
 from contextlib import contextmanager
-from multiprocessing.pool import AsyncResult, ThreadPool
 from typing import Any, TypeVar
 
 import grpc
@@ -91,38 +91,54 @@ def _run_here(pipeline: beam.Pipeline) -> None:
 
     Whatever ends the wait, the processes that work end first.
     """
-    waiting = ThreadPool(1).apply_async(lambda: pipeline.run().wait_until_finish())
+    waiting = _started(lambda: pipeline.run().wait_until_finish())
     try:
-        waiting.get()
+        waiting.result()
     except BaseException:
         stop_children()
-        waiting.wait(_PATIENCE)
+        wait([waiting], _PATIENCE)
         raise
 
 
 def _finish(result: Any, runner: ClusterRunner, watcher: Callable[[], Watched]) -> None:
     """Wait for a job; cancel one that fails, stalls, or that nobody waits for any more."""
-    waiting = ThreadPool(1).apply_async(result.wait_until_finish)  # its thread is a daemon
+    waiting = _started(result.wait_until_finish)
     try:
         _watch(waiting, watcher(), runner.stall_timeout)
-        waiting.get()
+        waiting.result()
     finally:
-        if not (waiting.ready() and waiting.successful()):
+        if not waiting.done() or waiting.exception():
             result.cancel()
         if isinstance(runner, DaskRunner):
             result.client.close()
 
 
-def _watch(waiting: AsyncResult[Any], watcher: Watched, stall_timeout: float) -> None:
+def _watch(waiting: Future[None], watcher: Watched, stall_timeout: float) -> None:
     """Return when a job has ended. Raises RuntimeError if it does not get on."""
     done, since = -1, time.monotonic()
-    while not waiting.ready():
-        waiting.wait(stall_timeout / _POLLS)
+    while not waiting.done():
+        wait([waiting], stall_timeout / _POLLS)
         now = watcher.look().done
         if now > done:
             done, since = now, time.monotonic()
         elif time.monotonic() - since > stall_timeout:
             raise RuntimeError(f"no shard was finished in {stall_timeout:g} s")
+
+
+def _started(work: Callable[[], object]) -> Future[None]:
+    """Work in a thread that does not keep this process from ending."""
+    future: Future[None] = Future()
+
+    def run() -> None:
+        try:
+            work()
+        except BaseException as error:  # noqa: BLE001 (handed on to who waits)
+            future.set_exception(error)
+        else:
+            future.set_result(None)
+
+    threading.Thread(target=run, name="beam", daemon=True).start()
+    return future
 
 
 @contextmanager

@@ -3,7 +3,7 @@
     command ── request ──> server ── fork ──> child <── lines ──> command
 
 The server imports modules when it is first asked for a process with them, and runs nothing of them.
-It ends with the command, however that ends, and its children end with it.
+It ends with the command, however that ends, and its children end with it (Linux).
 `multiprocessing` has such a server, too; it imports the user's script again, and does not start
 processes from within those of Dask.
 """
@@ -41,11 +41,18 @@ class ForkServer:
         self._process: subprocess.Popen[bytes] | None = None
         self._socket: socket.socket | None = None
 
-    def fork(self, module: str, options: dict[str, Any], preload: str) -> tuple[int, socket.socket]:
+    def fork(
+        self,
+        module: str,
+        options: dict[str, Any],
+        preload: str,
+        check: Callable[[], None] = lambda: None,
+    ) -> tuple[int, socket.socket]:
         """A process that runs `module.child(socket, options)`: its id, and the socket's other end.
 
         It has the environment, working directory, module path and standard error that this process
         has now. preload: A module that takes long to import, for all processes together.
+        check: Called when it is this request's turn; what it raises ends the request.
         Raises WorkerError if it cannot be started.
         """
         request = {
@@ -59,12 +66,18 @@ class ForkServer:
         ours, theirs = socket.socketpair()
         with theirs, self._lock:
             try:
+                check()
                 pid = self._ask(json.dumps(request).encode(), [theirs.fileno(), _STANDARD_ERROR])
             except OSError as error:
                 ours.close()
                 fix = "Its standard error says why; is there enough memory?"
                 raise WorkerError(f"no process can be started ({error})", fix) from error
         return pid, ours
+
+    def stop(self) -> None:
+        """Kill it, and with it every process that it forked; the next request starts another."""
+        if self._process:
+            self._process.kill()
 
     def _ask(self, request: bytes, files: list[int]) -> int:
         if self._process is None or self._process.poll() is not None:
@@ -110,7 +123,8 @@ def _serve(requests: socket.socket) -> None:
             _become(child, request, *files)
         for file in files:
             os.close(file)
-        requests.sendall(_PID.pack(pid))
+        with suppress(BrokenPipeError):  # the next read says that there is nobody any more
+            requests.sendall(_PID.pack(pid))
 
 
 def _become(child: Callable[..., None], request: dict[str, Any], lines: int, words: int) -> None:

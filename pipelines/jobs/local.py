@@ -22,12 +22,13 @@ def local_workers(config: JobConfig, shards: int) -> int:
 def local_pipeline(workers: int) -> beam.Pipeline:
     """A pipeline on this machine, with a thread for each worker to wait for its process.
 
-    The runner is named outright because `DirectRunner` would try to download another one.
+    The runner is named outright because `DirectRunner` would try to download another one. Beam
+    says that threads need `multi_threading`; they do not, and that one prints what goes wrong.
     """
     options = PipelineOptions(
         flags=[],
         direct_num_workers=workers,
-        direct_running_mode="multi_threading" if workers > 1 else "in_memory",
+        direct_running_mode="in_memory",
         save_main_session=False,
     )
     return beam.Pipeline(runner=FnApiRunner(), options=options)
