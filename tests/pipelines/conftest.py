@@ -34,6 +34,7 @@ def configure(tmp_path: Path, importable: None) -> Configure:
             "source": str(tmp_path / "source"),
             "archive": str(tmp_path / "archive"),
             "codec": "mischief",
+            "workers": 1,
             "codec_options": {"do": do, "path": path, "seconds": seconds},
             "plugins": ("mischief",),
         }

@@ -7,6 +7,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from glassplate.pipelines.jobs import child_process
+from glassplate.pipelines.jobs.fork_server import ForkServer
+
 NOBODY = 65534
 
 
@@ -21,8 +24,10 @@ def unprivileged(folder: Path) -> Iterator[None]:
     os.chown(folder, NOBODY, NOBODY)
     os.setegid(NOBODY)
     os.seteuid(NOBODY)
+    server, child_process.SERVER = child_process.SERVER, ForkServer()  # workers are nobody's, too
     try:
         yield
     finally:
+        child_process.SERVER = server
         os.seteuid(0)
         os.setegid(0)
