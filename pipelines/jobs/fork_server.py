@@ -50,8 +50,10 @@ class ForkServer:
     ) -> tuple[int, socket.socket]:
         """A process that runs `module.child(socket, options)`: its id, and the socket's other end.
 
-        It has the environment, working directory, module path and standard error that this process
-        has now. preload: A module that takes long to import, for all processes together.
+        It has the environment, working directory, module path, effective user and standard error
+        that this process has now.
+
+        preload: A module that takes long to import, for all processes together.
         check: Called when it is this request's turn; what it raises ends the request.
         Raises WorkerError if it cannot be started.
         """
@@ -62,6 +64,7 @@ class ForkServer:
             "environment": dict(os.environ),
             "folder": str(Path.cwd()),
             "path": sys.path,
+            "user": [os.getegid(), os.geteuid()],
         }
         ours, theirs = socket.socketpair()
         with theirs, self._lock:
@@ -80,8 +83,7 @@ class ForkServer:
             self._process.kill()
 
     def _ask(self, request: bytes, files: list[int]) -> int:
-        if self._process is None or self._process.poll() is not None:
-            self._start()
+        self.start()
         assert self._socket
         socket.send_fds(self._socket, [_LENGTH.pack(len(request))], files)
         self._socket.sendall(request)
@@ -91,7 +93,10 @@ class ForkServer:
         pid: int = _PID.unpack(answer)[0]
         return pid
 
-    def _start(self) -> None:
+    def start(self) -> None:
+        """Start it, if it does not run; requests do so, too. Raises OSError."""
+        if self._process and self._process.poll() is None:
+            return
         ours, theirs = socket.socketpair()
         with theirs:
             number = theirs.fileno()
@@ -137,6 +142,9 @@ def _become(child: Callable[..., None], request: dict[str, Any], lines: int, wor
             os.dup2(words, standard)
         os.environ.clear()
         os.environ.update(request["environment"])
+        if request["user"] != [os.getegid(), os.geteuid()]:
+            os.setegid(request["user"][0])
+            os.seteuid(request["user"][1])
         with suppress(OSError):  # it may be gone
             os.chdir(request["folder"])
         child(socket.socket(fileno=lines), request["options"])

@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from glassplate.pipelines.jobs import child_process
-from glassplate.pipelines.jobs.fork_server import ForkServer
+import glassplate.pipelines.compress.jobs  # noqa: F401 (nobody may not read where libraries lie)
+from glassplate.pipelines.jobs.fork_server import SERVER
 
 NOBODY = 65534
 
@@ -22,12 +22,11 @@ def unprivileged(folder: Path) -> Iterator[None]:
     for parent in [folder, *folder.parents][:-2]:
         parent.chmod(parent.stat().st_mode | 0o055)
     os.chown(folder, NOBODY, NOBODY)
+    SERVER.start()  # workers come from there as nobody, who may not start a Python of root's
     os.setegid(NOBODY)
     os.seteuid(NOBODY)
-    server, child_process.SERVER = child_process.SERVER, ForkServer()  # workers are nobody's, too
     try:
         yield
     finally:
-        child_process.SERVER = server
         os.seteuid(0)
         os.setegid(0)
