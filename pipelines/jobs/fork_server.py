@@ -151,7 +151,7 @@ def _become(child: Callable[..., None], request: dict[str, Any], lines: int, wor
         status = 0
     finally:
         if status:
-            sys.excepthook(*sys.exc_info())  # type: ignore[arg-type]  # there is one
+            sys.excepthook(*sys.exc_info())
         sys.stderr.flush()
         os._exit(status)
 
