@@ -151,20 +151,23 @@ def _compare(
     a: Rows, b: Rows, height: int, width: int, channels: list[int], last: bool
 ) -> tuple[Tensor, Rows, Rows]:
     """What one scale finds, (N, C, 2, 3), and the pictures at half the size."""
-    large = height * width > MAX_WHOLE_PIXELS
-    sums, halves_a, halves_b = [], [], []
+    kept = not last and height * width <= MAX_WHOLE_PIXELS
+    sums: list[Tensor] = []
+    halves: list[Tensor] = []
     for top, bottom in _strips(height, width):
         seen = slice(max(0, top - REACH), min(height, bottom + REACH))
         own = slice(top - seen.start, bottom - seen.start)
-        rows_a, rows_b = a(seen.start, seen.stop), b(seen.start, seen.stop)
-        sums.append(_sums(_xyb(rows_a, channels), _xyb(rows_b, channels), own))
-        if not (last or large):
-            halves_a.append(halve(rows_a[own]))
-            halves_b.append(halve(rows_b[own]))
+        both = [rows(seen.start, seen.stop) for rows in (a, b)]
+        sums.append(_sums(_xyb(both[0], channels), _xyb(both[1], channels), own))
+        if kept and not halves:
+            size = (-(-height // 2), *both[0].shape[1:3], -(-width // 2))
+            halves = [rows.new_empty(size) for rows in both]
+        for half, rows in zip(halves, both, strict=False):
+            half[top // 2 : -(-bottom // 2)] = halve(rows[own])
     averages = torch.stack(sums).sum(0) / (height * width)
-    if last or large:
-        return averages, _halver(a, height), _halver(b, height)
-    return averages, _slicer(torch.cat(halves_a)), _slicer(torch.cat(halves_b))
+    if kept:
+        return averages, _slicer(halves[0]), _slicer(halves[1])
+    return averages, _halver(a, height), _halver(b, height)
 
 
 def _strips(height: int, width: int) -> Iterator[tuple[int, int]]:

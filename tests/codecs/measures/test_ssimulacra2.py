@@ -107,7 +107,9 @@ def test_a_batch_is_measured_as_its_pictures_are() -> None:
     assert together.tolist() == pytest.approx(alone, abs=1e-3)
 
 
-def test_gradients_say_how_the_measure_changes() -> None:
+@pytest.mark.parametrize("strip", [1, module.STRIP_PIXELS])
+def test_gradients_say_how_the_measure_changes(strip: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "STRIP_PIXELS", strip)
     a = torch.from_numpy(picture(48, 40)).permute(2, 0, 1)[None] / 255
     rng = torch.Generator().manual_seed(0)
     b = (a + 0.05 * torch.randn(a.shape, generator=rng)).clamp(0.02, 0.98).requires_grad_()
