@@ -1,8 +1,9 @@
 """Which files of a source are taken: `--include`, `--exclude`, and what file managers leave behind.
 
 A pattern is a glob as in .gitignore: without a slash it is about names at any depth ('*.tif'),
-with one about the path below the source's root ('2024/**/*.tif'); what it says of a folder holds
-for everything below; a final slash means folders alone; braces are alternatives ('*.{jpg,png}').
+with one about the path below the source's root ('2024/**/*.tif', './2024'); what it says of a
+folder holds for everything below; a final slash means folders alone; braces are alternatives
+('*.{jpg,png}').
 """
 
 from __future__ import annotations
@@ -89,4 +90,4 @@ def _matcher(pattern: str) -> str:
 
 
 def _bare(pattern: str) -> list[str]:
-    return [one.strip("/") for one in alternatives(pattern)]
+    return [one.removeprefix("./").strip("/") for one in alternatives(pattern)]

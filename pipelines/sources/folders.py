@@ -78,6 +78,29 @@ def match_glob(path: str, leave_out: str, enters: Enters = everywhere) -> list[S
     ]
 
 
+def plain_path(path: str) -> str:
+    """A local path as it is named once and for all: absolute, without '.' and '..'.
+
+    Links keep their names, but a '..' behind one leads to the parent of its target.
+    """
+    absolute = Path(path).absolute()
+    plain = Path(absolute.anchor)
+    for part in absolute.parts[1:]:
+        if part != "..":
+            plain /= part
+        elif os.path.islink(plain):  # noqa: PTH114 (which raises where a folder is kept shut)
+            plain = Path(os.path.realpath(plain)).parent
+        else:
+            plain = plain.parent
+    return str(plain)
+
+
+def plain_url(url: str) -> str:
+    """The URL of a local path, of a local URL without '..', or of what is elsewhere as it is."""
+    path = url.removeprefix("file://")
+    return url if "://" in path else f"file://{plain_path(path)}"
+
+
 def glob_root(path: str) -> str:
     """The folder above the first wildcard; the path itself if there is none."""
     parts = PurePosixPath(path).parts

@@ -15,7 +15,15 @@ import pyarrow as pa
 from glassplate.codecs.errors import UnreadableError, VanishedError
 from glassplate.pipelines.errors import SourceError
 from glassplate.pipelines.sources.choice import Choice, alternatives
-from glassplate.pipelines.sources.folders import WILDCARD, glob_root, local_ref, match_glob, walk
+from glassplate.pipelines.sources.folders import (
+    WILDCARD,
+    glob_root,
+    local_ref,
+    match_glob,
+    plain_path,
+    plain_url,
+    walk,
+)
 from glassplate.pipelines.sources.lists import list_lines, list_table
 from glassplate.pipelines.sources.objects import file_system, list_objects
 from glassplate.pipelines.sources.refs import SourceRef, failed_ref, safe_name
@@ -103,7 +111,7 @@ def _together(sources: Sequence[str], leave_out: str, choice: Choice) -> list[So
             refs = _listed(source, leave_out, choice)
         except SourceError as error:
             errors.append(error)
-            uri = source if "://" in source else f"file://{Path(source).absolute()}"
+            uri = plain_url(source)
             cause = error.__cause__
             refs = [failed_ref(uri, uri, Path(uri).name, cause if _is_gone(cause) else error)]
         for ref in refs:
@@ -142,10 +150,10 @@ def _folder_below(source: str, root: str) -> str:
 
 def _absolute(source: str) -> str:
     """A path or URL as a path, without what is chained."""
-    outside = source.rpartition("::")[2] or source
+    outside = (source.rpartition("::")[2] or source).removeprefix("file://")
     if "://" in outside:
         return "/" + outside.replace("://", "/", 1)
-    return str(Path(outside).absolute())
+    return plain_path(outside)
 
 
 def _list(url: str, leave_out: str, choice: Choice) -> list[SourceRef]:

@@ -13,7 +13,7 @@ from urllib.parse import urljoin
 
 import pyarrow.parquet as pq
 
-from glassplate.pipelines.sources.folders import local_ref
+from glassplate.pipelines.sources.folders import local_ref, plain_path, plain_url
 from glassplate.pipelines.sources.image_tables import image_columns, list_images
 from glassplate.pipelines.sources.objects import file_system, object_ref
 from glassplate.pipelines.sources.refs import (
@@ -42,7 +42,7 @@ def list_table(url: str) -> list[SourceRef]:
     Raises OSError, ValueError, pa.ArrowException; UnreadableError and VanishedError for a table on
     a web server.
     """
-    uri = url if "://" in url else f"file://{Path(url).absolute()}"
+    uri = plain_url(url)
     with _opened(url) as file:
         if url.lower().endswith(".parquet") and image_columns(pq.read_schema(file)):
             return list_images(uri, _version(uri), lambda path: _entry_ref(uri, path))
@@ -136,13 +136,12 @@ def _beside_web(table: str, entry: str) -> SourceRef:
 
 def _local_ref(table: str, entry: str) -> SourceRef:
     """A local file; spaces around an entry belong to its name only if there is such a file."""
-    folder = PurePosixPath(table).parent
+    path = plain_path(str(PurePosixPath(table).parent / entry))
     try:
-        return local_ref(str(folder / entry), safe_name(entry))
+        return local_ref(path, safe_name(entry))
     except (OSError, ValueError) as error:
         if entry != entry.strip():
             return _local_ref(table, entry.strip())
-        path = str(folder / entry)
         return failed_ref(f"file://{path}", path, safe_name(entry), error)
 
 

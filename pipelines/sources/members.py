@@ -52,14 +52,16 @@ class Members:
         self.found[key] = Member(key, **about)  # type: ignore[arg-type]
 
 
-def members_of(kind: str, file: IO[bytes]) -> Members:
+def members_of(kind: str, file: IO[bytes], state: str = "") -> Members:
     """The files in an open zip or tar file, which has to stay open for them to be read.
+
+    state: Changes when the file does: the tag of what says neither its time nor its checksum.
 
     Raises zipfile.BadZipFile, tarfile.TarError, OSError.
     """
-    return (
-        _in_zip(zipfile.ZipFile(file)) if kind == "zip" else _in_tar(tarfile.TarFile(fileobj=file))
-    )
+    if kind == "zip":
+        return _in_zip(zipfile.ZipFile(file))
+    return _in_tar(tarfile.TarFile(fileobj=file), state)
 
 
 def _in_zip(packed: zipfile.ZipFile) -> Members:
@@ -93,7 +95,7 @@ def _in_zip(packed: zipfile.ZipFile) -> Members:
     return members
 
 
-def _in_tar(packed: tarfile.TarFile) -> Members:
+def _in_tar(packed: tarfile.TarFile, state: str) -> Members:
     members = Members()
     entries: list[tarfile.TarInfo] = []
     try:
@@ -124,7 +126,7 @@ def _in_tar(packed: tarfile.TarFile) -> Members:
             members.add(
                 name,
                 size=found.size,
-                tag=f"{found.size}:{entry.mtime or ''}",
+                tag=f"{found.size}:{found.mtime or state}",
                 read=_tar_reader(packed, found),
             )
     return members

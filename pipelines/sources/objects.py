@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from pathlib import Path, PurePosixPath
+from pathlib import PurePosixPath
 from typing import Any
 
 import fsspec
 from fsspec import AbstractFileSystem
 
-from glassplate.pipelines.sources.folders import glob_root
+from glassplate.pipelines.sources.folders import glob_root, plain_path
 from glassplate.pipelines.sources.refs import SourceRef, below, safe_name
 
 _VERSION_KEYS = ("etag", "ETag", "md5Hash", "md5", "CRC", "LastModified", "last_modified", "mtime")
@@ -20,9 +20,9 @@ def file_system(url: str) -> tuple[AbstractFileSystem, str]:
     Raises ValueError for a protocol that nobody knows, ImportError for one that is not installed.
     """
     if "://" not in url:
-        return fsspec.filesystem("file"), str(Path(url).absolute())
+        return fsspec.filesystem("file"), plain_path(url)
     fs, path = fsspec.core.url_to_fs(url)
-    return fs, str(path)
+    return fs, plain_path(path) if getattr(fs, "local_file", False) else str(path)
 
 
 def list_objects(fs: AbstractFileSystem, path: str, leave_out: str) -> list[SourceRef]:

@@ -15,13 +15,13 @@ import zipfile
 import zlib
 from collections.abc import Collection, Mapping
 from functools import lru_cache
-from pathlib import Path, PurePosixPath
+from pathlib import PurePosixPath
 from typing import Any
 
 import fsspec
 from fsspec.utils import glob_translate
 
-from glassplate.pipelines.sources.folders import WILDCARD, glob_root
+from glassplate.pipelines.sources.folders import WILDCARD, glob_root, plain_url
 from glassplate.pipelines.sources.members import Member, Members, members_of
 from glassplate.pipelines.sources.refs import (
     SourceRef,
@@ -56,7 +56,7 @@ def packed_url(url: str) -> str:
 def split_packed(url: str) -> tuple[str, str] | None:
     """'zip://inside::outside' -> ('zip://inside', 'outside'); None if the URL is not chained.
 
-    A local path outside becomes absolute. Raises ValueError for other chains.
+    A local path outside becomes absolute and plain. Raises ValueError for other chains.
     """
     if "::" not in url:
         return None
@@ -64,9 +64,7 @@ def split_packed(url: str) -> tuple[str, str] | None:
     if len(outside) != 1 or not inside.startswith(("zip://", "tar://")):
         raise ValueError("of chained URLs, only zip://...::URL and tar://...::URL are supported")
     is_packed(outside[0])
-    if "://" in outside[0]:
-        return inside, outside[0]
-    return inside, f"file://{Path(outside[0]).absolute()}"
+    return inside, plain_url(outside[0])
 
 
 def list_packed(inside: str, outside: str) -> list[SourceRef]:
@@ -145,7 +143,7 @@ def _members(kind: str, outside: str, state: str, thread: int) -> Members:
     state: changes when the file does.
     """
     try:
-        return members_of(kind, fsspec.open(outside, "rb").open())
+        return members_of(kind, fsspec.open(outside, "rb").open(), state)
     except ValueError as error:
         if not outside.startswith(("http://", "https://")):
             raise

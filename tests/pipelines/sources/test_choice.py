@@ -41,6 +41,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
         (["*.{tif,png}"], [], ["2024/raw/d.tif", "b.png"]),
         (["2024"], [], ["2024/c.jpg", "2024/raw/d.tif"]),
         (["2024/*.jpg"], [], ["2024/c.jpg"]),
+        (["./2024"], ["./2024/raw/"], ["2024/c.jpg"]),
         (["2024/**/*.tif"], [], ["2024/raw/d.tif"]),
         (["/*.jpg"], [], ["a.jpg", "old.jpg"]),
         (["*.jpg"], ["old/", "2024*"], ["a.jpg", "old.jpg"]),

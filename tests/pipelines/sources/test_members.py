@@ -80,6 +80,26 @@ def test_odd_members_of_a_tar_file(tmp_path: Path) -> None:
     }
 
 
+def versions(path: Path) -> dict[str, str]:
+    return {ref.name: ref.version for ref in list_source(str(path)).refs}
+
+
+@pytest.mark.parametrize("mtime", [0, 1_700_000_000])
+def test_a_tar_member_of_the_same_size_is_seen_to_change(tmp_path: Path, mtime: int) -> None:
+    """Tars that are made to be reproducible have no times; a link's own time says nothing."""
+    path = tmp_path / "a.tar"
+
+    def listed(data: bytes, time: int) -> dict[str, str]:
+        target, link = member("a.bmp"), member("link.bmp", tarfile.SYMTYPE, "a.bmp")
+        target.mtime, link.mtime = time, 5
+        return versions(write_tar(path, [(target, data), (link, b"")]))
+
+    before, after = listed(b"first", mtime), listed(b"other", mtime and mtime + 1)
+    assert before["a.bmp"] != after["a.bmp"]
+    assert before["link.bmp"] != after["link.bmp"]
+    assert versions(path) == after
+
+
 def test_odd_members_of_a_zip_file(tmp_path: Path) -> None:
     def entry(name: str, kind: int) -> zipfile.ZipInfo:
         info = zipfile.ZipInfo(name)

@@ -16,6 +16,7 @@ from glassplate.codecs.errors import ChangedError, UnreadableError, VanishedErro
 from glassplate.pipelines.errors import SourceError
 from glassplate.pipelines.sources.listing import list_source
 from glassplate.pipelines.sources.reading import read_source
+from glassplate.pipelines.sources.zip_and_tar import split_packed
 
 ODD_NAMES = ["a b.jpg", "grün 写真.jpg", "new\nline.jpg", "100%41.jpg", "#x?[y]*.jpg", "-rf", "'\""]
 
@@ -130,6 +131,22 @@ def test_glob(tmp_path: Path) -> None:
 
 def test_single_file(tmp_path: Path) -> None:
     assert names(write(tmp_path / "b" / "3.jpg")) == ["3.jpg"]
+
+
+def test_each_spelling_of_a_path_gives_the_same_uri(tmp_path: Path) -> None:
+    write(tmp_path / "real" / "sub" / "a.jpg")
+    (tmp_path / "link").symlink_to(tmp_path / "real" / "sub")
+    write(tmp_path / "list.csv", b"url\nreal/../real/sub/a.jpg\n./real//sub/a.jpg\n")
+    plain = {f"file://{tmp_path}/real/sub/a.jpg"}
+    for url in ("real/../real/sub", "real/sub/", "link/../sub", "real/./sub/../sub/*.jpg"):
+        for start in (f"{tmp_path}/", f"file://{tmp_path}/", f"{os.path.relpath(tmp_path)}/"):
+            assert {ref.uri for ref in list_source(start + url).refs} == plain
+    assert {ref.uri for ref in list_source(f"{tmp_path}/real/../list.csv").refs} == plain
+    linked = list_source(f"{tmp_path}/real/../link").refs
+    assert [ref.uri for ref in linked] == [f"file://{tmp_path}/link/a.jpg"]
+    inside = f"zip://*::{tmp_path}/real/../a.zip"
+    assert split_packed(inside) == ("zip://*", f"file://{tmp_path}/a.zip")
+    assert split_packed(inside.replace("::", "::file://")) == split_packed(inside)
 
 
 def test_version_follows_the_file(tmp_path: Path) -> None:
