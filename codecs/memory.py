@@ -57,12 +57,12 @@ def memory_errors(subject: str = "") -> Iterator[None]:
     try:
         yield
     except (MemoryError, RuntimeError) as error:
-        if not is_memory_error(error):
+        if not is_out_of_memory(error):
             raise
         raise OutOfMemoryError("there is not enough memory for it", _FIX, subject) from error
 
 
-def is_memory_error(error: BaseException) -> bool:
+def is_out_of_memory(error: BaseException) -> bool:
     """Whether an error is MemoryError, or the RuntimeError that torch raises instead."""
     return isinstance(error, MemoryError) or (
         isinstance(error, RuntimeError)

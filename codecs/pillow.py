@@ -31,7 +31,6 @@ PILLOW_ERRORS = (
     EOFError,
     struct.error,
     zlib.error,
-    MemoryError,
     OverflowError,
     IndexError,
     KeyError,
@@ -39,7 +38,8 @@ PILLOW_ERRORS = (
     AttributeError,
     NotImplementedError,
 )
-"""Everything that Pillow is known to raise on damaged files."""
+"""Everything that Pillow is known to raise on damaged files; that there is no more memory says
+nothing of a file."""
 
 _LOCK = threading.Lock()
 _open = 0

@@ -57,6 +57,9 @@ def _ending_well(ctx: Any) -> Iterator[None]:
         raise typer.Exit(ExitCode.INTERRUPTED) from error
     except BrokenPipeError:
         raise
+    except MemoryError as error:
+        output.failure("out-of-memory", "there is not enough memory for this")
+        raise typer.Exit(ExitCode.ERROR) from error
     except _file_errors() as error:
         output.failure("os-error", str(error))
         raise typer.Exit(ExitCode.ERROR) from error

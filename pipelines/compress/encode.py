@@ -25,8 +25,10 @@ from glassplate.codecs.errors import (
     EncodeError,
     GlassplateError,
     NotAnImageError,
+    OutOfMemoryError,
     UnsupportedImageError,
 )
+from glassplate.codecs.memory import is_out_of_memory
 from glassplate.codecs.read_ahead import ahead
 from glassplate.pipelines.archive.format.schema import ImageRow
 from glassplate.pipelines.archive.format.staging import StagedShard, load_staged
@@ -236,6 +238,9 @@ class _Encoder:
 
     def _fail(self, job: Job, error: Exception) -> None:
         job.drop_source()
+        if is_out_of_memory(error):
+            cause = "there is not enough memory for it"
+            error = OutOfMemoryError(cause, "See --worker-memory and --workers.", job.ref.uri)
         if isinstance(error, NotAnImageError) and is_system_file(job.ref.name):
             job.outcome = ("skipped", SYSTEM_FILE, "")
         elif isinstance(error, NotAnImageError) and not _is_said_to_be_a_picture(job.ref):

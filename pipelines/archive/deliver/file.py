@@ -13,6 +13,7 @@ from PIL import Image
 
 from glassplate.codecs import Region
 from glassplate.codecs.errors import ConfigError
+from glassplate.codecs.memory import memory_errors
 from glassplate.pipelines.archive.deliver.embed import JPEG_BLOCK, file_bytes
 from glassplate.pipelines.archive.deliver.holds import lost_by, with_loss, without_loss
 from glassplate.pipelines.archive.deliver.names import suffix_of
@@ -92,7 +93,8 @@ def save(image: Image.Image, path: Path, *, lossy: bool = False) -> Path:
         )
     options: dict[str, Any] = {"no_jp2": True} if path.suffix.lower() in _CODESTREAMS else {}
     try:
-        data = file_bytes(image, format_name, **options)
+        with memory_errors(str(path)):
+            data = file_bytes(image, format_name, **options)
     except (OSError, ValueError, SyntaxError, struct.error) as error:
         if isinstance(error, OSError) and error.errno:
             raise

@@ -22,9 +22,11 @@ from glassplate.codecs.container.bitstream import unpack
 from glassplate.codecs.errors import (
     BitstreamError,
     ConfigError,
+    OutOfMemoryError,
     UnsupportedImageError,
     WeightsError,
 )
+from glassplate.codecs.memory import memory_errors
 from glassplate.pipelines.archive.format.identity import check_archive
 from glassplate.pipelines.archive.format.manifest import Snapshot
 from glassplate.pipelines.archive.format.models import fetch_weights, read_spec
@@ -189,15 +191,13 @@ class Archive:
         stored = self.stored(key)
         row = self._read(stored)
         codec = self._codec(stored, row)
-        try:
+        with _about(stored):
             if isinstance(codec, FileCodec):
                 data = codec.decode_file(row.bitstream)
                 limit = self.max_pixels
                 return from_file(data, row, region, stored.label, lossy=lossy, max_pixels=limit)
             header = unpack(row.bitstream).header
             return from_pixels(codec, row, header, region, stored)
-        except BitstreamError as error:
-            raise _named(error, stored) from error
 
     def refine(
         self,
@@ -219,12 +219,10 @@ class Archive:
         stored = self.stored(key)
         row = self._read(stored)
         refiner = self.refiner(self._codec(stored, row).spec.fingerprint, options)
-        try:
+        with _about(stored):
             header = unpack(row.bitstream).header
             check_region(region, (header.width, header.height), stored.label)
             refined = refiner.refine(row.bitstream, region, progress)
-        except BitstreamError as error:
-            raise _named(error, stored) from error
         return label(as_image(refined.pixels, row, stored), refined, refiner)
 
     def restore(
@@ -253,7 +251,8 @@ class Archive:
                 "8-bit grey and RGB pictures can, with alpha, too.",
                 error.subject,
             ) from error
-        return restored(picture, restorer, key, progress)
+        with memory_errors(key):
+            return restored(picture, restorer, key, progress)
 
     def original(self, key: str) -> tuple[bytes, str]:
         """The source file of a bit-exact picture, byte for byte, and its suffix ('.jpg', or '').
@@ -269,10 +268,8 @@ class Archive:
                 "Get it as a picture instead.",
                 stored.label,
             )
-        try:
+        with _about(stored):
             data = codec.decode_file(row.bitstream)
-        except BitstreamError as error:
-            raise _named(error, stored) from error
         return data, PurePosixPath(stored.image.name if stored.image else "").suffix
 
     def check_decodes(self, stored: Stored) -> None:
@@ -282,13 +279,11 @@ class Archive:
         """
         row = self._read(stored)
         codec = self._codec(stored, row)
-        try:
+        with _about(stored):
             if not isinstance(codec, FileCodec):
                 codec.decode([row.bitstream])
             elif sha256(codec.decode_file(row.bitstream)).hexdigest() != stored.image_id:
                 raise BitstreamError("decodes to other bytes than its id says")
-        except BitstreamError as error:
-            raise _named(error, stored) from error
 
     def bitstream(self, key: str) -> BitstreamRow:
         """The stored bytes and metadata of a picture. Raises as `get`."""
@@ -342,18 +337,13 @@ class Archive:
             raise
 
     def _read(self, stored: Stored) -> BitstreamRow:
-        try:
-            with self._while_kept():
-                return read_bitstream(self.store, stored.file, stored.row, stored.image_id)
-        except BitstreamError as error:
-            raise _named(error, stored) from error
+        with _about(stored), self._while_kept():
+            return read_bitstream(self.store, stored.file, stored.row, stored.image_id)
 
     def _codec(self, stored: Stored, row: BitstreamRow) -> Codec | FileCodec:
         """The codec that the bitstream itself names, built from the archive's own spec."""
-        try:
+        with _about(stored):
             prefix = unpack(row.bitstream).header.fingerprint.hex()
-        except BitstreamError as error:
-            raise _named(error, stored) from error
         for fingerprint in self.manifest.codecs:
             if fingerprint.startswith(prefix):
                 return self._load_codec(fingerprint)
@@ -387,6 +377,12 @@ def _numbered(store: Store, number: int) -> Snapshot:
         raise NotFoundError(f"no snapshot {number}", f"There are: {known}.", store.url) from error
 
 
-def _named(error: BitstreamError, stored: Stored) -> BitstreamError:
-    subject = f"{stored.label}: {error.subject}" if error.subject else stored.label
-    return type(error)(error.cause, error.fix, subject)
+@contextmanager
+def _about(stored: Stored) -> Iterator[None]:
+    """Damage, and memory that is not enough, are errors that name the picture."""
+    try:
+        with memory_errors():
+            yield
+    except (BitstreamError, OutOfMemoryError) as error:
+        subject = f"{stored.label}: {error.subject}" if error.subject else stored.label
+        raise type(error)(error.cause, error.fix, subject) from error

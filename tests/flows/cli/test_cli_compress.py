@@ -144,15 +144,17 @@ def test_sample_without_scikit_image_names_the_extra(
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("send", [os.killpg, os.kill], ids=["to all", "to the command"])
+@pytest.mark.parametrize("workers", ["1", "2"])
 def test_an_interrupted_run_says_so_and_the_next_one_goes_on(
-    command: Run, photo: Pixels, tmp_path: Path
+    command: Run, photo: Pixels, tmp_path: Path, workers: str, send: Callable[[int, int], None]
 ) -> None:
     source, archive = tmp_path / "photos", tmp_path / "a"
     source.mkdir()
     for number in range(48):
         tile = np.roll(photo, 7 * number, axis=1)[:256, :256]
         Image.fromarray(tile).save(source / f"{number}.png")
-    arguments = ["compress", str(source), str(archive), "--workers", "2", "--codec", "svd"]
+    arguments = ["compress", str(source), str(archive), "--workers", workers, "--codec", "svd"]
     executable = Path(sys.executable).with_name("glassplate")
     running = subprocess.Popen(
         [executable, *arguments], stderr=subprocess.PIPE, text=True, start_new_session=True
@@ -160,7 +162,7 @@ def test_an_interrupted_run_says_so_and_the_next_one_goes_on(
     end = time.monotonic() + 120
     while not list(archive.glob("_staging/*/done.json")) and time.monotonic() < end:
         time.sleep(0.1)
-    os.killpg(running.pid, signal.SIGINT)  # what a terminal sends on Ctrl-C
+    send(running.pid, signal.SIGINT)  # to all: what a terminal does on Ctrl-C
     _, err = running.communicate(timeout=60)
     assert running.returncode == ExitCode.INTERRUPTED
     assert "error: interrupted; the next run goes on from there" in err

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import io
+import struct
 import tarfile
+import tracemalloc
 import zipfile
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -110,3 +112,23 @@ def test_a_damaged_file_in_it_costs_its_own_row(tmp_path: Path) -> None:
     assert archive.find("up.bmp").status == "encoded"
     again = compress(config).ledger  # it could be a bad moment: what cannot be read is tried again
     assert (again.unchanged, again.failed) == (2, 1)
+
+
+@pytest.mark.parametrize("method", [zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA])
+def test_a_member_is_never_inflated_beyond_its_declared_size(tmp_path: Path, method: int) -> None:
+    """A directory that declares 1000 bytes of what inflates to 256 MB."""
+    path = tmp_path / "lying.zip"
+    size = 256 << 20
+    with zipfile.ZipFile(path, "w", method) as packed:
+        packed.writestr("a.bin", bytes(size))
+    honest, lie = struct.pack("<L", size), struct.pack("<L", 1000)
+    path.write_bytes(path.read_bytes().replace(honest, lie))
+    (ref,) = list_source(str(path)).refs
+    assert ref.size == 1000
+    tracemalloc.start()
+    try:
+        with pytest.raises(UnreadableError):
+            read_source(ref)
+        assert tracemalloc.get_traced_memory()[1] < size // 2
+    finally:
+        tracemalloc.stop()
