@@ -19,9 +19,9 @@ _LONGEST_LINK = 4096
 
 _PIECES = {zipfile.ZIP_STORED: 1 << 20, zipfile.ZIP_DEFLATED: 1 << 20, zipfile.ZIP_LZMA: 1 << 12}
 _SMALL_PIECE = 1 << 5
-"""Bytes that are read of a zip file's member at a time. But for these first two methods zipfile does
-not tell the decompressor where to stop: so many compressed bytes are inflated, whatever comes out.
-45 of bzip2 may be a block, 46 MB when all is one colour."""
+"""Bytes that are read of a zip file's member at a time. But for the first two methods zipfile never
+tells the decompressor where to stop: so many compressed bytes are inflated, whatever comes out; 45
+of bzip2 may be a block, 46 MB when all is one colour."""
 
 Entry = TypeVar("Entry", zipfile.ZipInfo, tarfile.TarInfo)
 
