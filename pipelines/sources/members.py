@@ -177,6 +177,7 @@ def _zip_reader(packed: zipfile.ZipFile, entry: zipfile.ZipInfo) -> Callable[[],
         piece = _PIECES.get(entry.compress_type, _SMALL_PIECE)
         data = bytearray()
         with packed.open(entry) as file:
+            assert isinstance(file, zipfile.ZipExtFile)  # as it is, if only to be read
             file.MIN_READ_SIZE = min(piece, file.MIN_READ_SIZE)
             while more := file.read(piece):  # all at once, it inflates beyond what was declared
                 data += more
