@@ -19,14 +19,16 @@ _ERRORS = (*PACKED_ERRORS, pa.ArrowException)
 _GONE = "If it comes back, the next run takes it."
 
 
-def read_source(ref: SourceRef) -> bytes:
+def read_source(ref: SourceRef, *, hurried: bool = False) -> bytes:
     """The bytes of a source file, as they were listed; transient errors are tried again.
+
+    hurried: A web server that keeps silent is not waited for long; somebody will ask it again.
 
     Raises VanishedError, UnreadableError, ChangedError, which are about this file; StorageError if
     an object store cannot be reached, which is not.
     """
     if is_web(ref.uri):
-        return fetch(ref.uri)
+        return fetch(ref.uri, hurried=hurried)
     for attempt in range(1, READ_ATTEMPTS + 1):
         try:
             data = _read(ref)

@@ -28,11 +28,11 @@ from glassplate.pipelines.sources.refs import SourceRef, failed_ref, safe_name
 
 logger = logging.getLogger(__name__)
 
-ATTEMPTS = 3
+ATTEMPTS, SILENT_ATTEMPTS = 3, 2
 FIRST_PAUSE, LONGEST_PAUSE = 1.0, 30.0
 """Seconds between attempts: doubled each time, or what the server asks for."""
 
-CONNECT_TIMEOUT, SILENCE_TIMEOUT, LOOK_TIMEOUT = 10.0, 20.0, 10.0
+CONNECT_TIMEOUT, SILENCE_TIMEOUT, LOOK_TIMEOUT = 10.0, 15.0, 10.0
 """Seconds until a server has to accept a connection, to say something more, to tell of a file."""
 
 SLOWEST = 16 << 10
@@ -112,19 +112,23 @@ def look(url: str) -> Seen | None:
     return None
 
 
-def fetch(url: str) -> bytes:
-    """The bytes of a file on a web server. Raises VanishedError, UnreadableError."""
+def fetch(url: str, *, hurried: bool = False) -> bytes:
+    """The bytes of a file on a web server. Raises VanishedError, UnreadableError.
+
+    hurried: It is tried once, and not waited for long.
+    """
     host = _host(url)
     cause = ""
     for attempt in range(1, ATTEMPTS + 1):
-        hurried = _silences().get(host, 0) >= _PATIENCE
+        hurried = hurried or _silences().get(host, 0) >= _PATIENCE
         try:
             data = _get(url, SILENCE_TIMEOUT / 4 if hurried else SILENCE_TIMEOUT)
         except _Later as later:
             cause = later.cause
             _silences()[host] = _silences().get(host, 0) + 1 if later.silent else 0
             pause = later.pause or FIRST_PAUSE * 2 ** (attempt - 1)
-            if hurried or attempt == ATTEMPTS or pause > LONGEST_PAUSE:
+            last = SILENT_ATTEMPTS if later.silent else ATTEMPTS
+            if hurried or attempt >= last or pause > LONGEST_PAUSE:
                 break
             logger.warning("%s: %s; tried again in %.0f s", url, cause, pause)
             time.sleep(pause)

@@ -32,6 +32,9 @@ class WebServer(ThreadingHTTPServer):
         self.asked: Counter[tuple[str, str]] = Counter()
         self.closing = threading.Event()
 
+    def handle_error(self, request: object, client_address: object) -> None:
+        """Nothing: clients that lose patience hang up."""
+
     @property
     def url(self) -> str:
         return f"http://127.0.0.1:{self.server_port}"

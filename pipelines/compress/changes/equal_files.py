@@ -65,7 +65,7 @@ def hashes(
 
 def _hash(ref: SourceRef) -> str | None:
     try:
-        return hashlib.sha256(read_source(ref)).hexdigest()
+        return hashlib.sha256(read_source(ref, hurried=True)).hexdigest()
     except InputError as error:  # the worker will meet it again, and say so in the ledger
         logger.debug("not compared with others: %s", error)
         return None

@@ -126,6 +126,17 @@ def test_from_listing_to_fixity(env: dict[str, str], s3: Any, photos: list[str])
     assert not [path for path in s3.find(f"{BUCKET}/archive") if "_staging" in path]
 
 
+def test_keys_that_others_start_with_and_markers(env: dict[str, str], s3: Any) -> None:
+    for number, key in enumerate(["", "dup", "dup/in.bmp", "sub/", "sub//two.bmp"]):
+        picture = odd_inputs.save(odd_inputs.photo(48, 32, left=8 * number), "BMP")
+        body = b"" if key.endswith("/") or not key else picture
+        s3.call_s3("put_object", Bucket=BUCKET, Key=f"photos/{key}", Body=body)
+    assert compress(env, "--codec", "jpeg")[0] == 0
+    assert names_in(s3) == ["dup", "dup/in.bmp", "sub/two.bmp"]
+    rows = open_archive(ARCHIVE).where("status = 'encoded'", columns=["source_uri"])
+    assert f"s3://{BUCKET}/photos/sub//two.bmp" in rows["source_uri"].to_pylist()
+
+
 def test_a_conditional_put_decides(s3: Any) -> None:
     store = Store(f"s3://{BUCKET}/a")
     store.create_exclusive("one", b"1")
