@@ -42,7 +42,7 @@ from glassplate.pipelines.errors import StorageError
 from glassplate.pipelines.pictures.formats import claims_to_be_a_picture
 from glassplate.pipelines.pictures.ingest import ingest
 from glassplate.pipelines.sources.choice import SYSTEM_FILE, is_system_file
-from glassplate.pipelines.sources.image_tables import SCHEME
+from glassplate.pipelines.sources.packed.parquet import SCHEME
 from glassplate.pipelines.sources.reading import read_source
 from glassplate.pipelines.sources.refs import Outcome, SourceRef
 from glassplate.pipelines.storage.store import Store

@@ -15,7 +15,16 @@ import pyarrow as pa
 from glassplate.codecs.errors import UnreadableError, VanishedError
 from glassplate.pipelines.errors import SourceError
 from glassplate.pipelines.sources.choice import Choice, alternatives
-from glassplate.pipelines.sources.folders import (
+from glassplate.pipelines.sources.entries import list_lines, list_table
+from glassplate.pipelines.sources.packed.shards import unpacked
+from glassplate.pipelines.sources.packed.zip_and_tar import (
+    PACKED_ERRORS,
+    is_packed,
+    list_packed,
+    packed_url,
+    split_packed,
+)
+from glassplate.pipelines.sources.places.folders import (
     WILDCARD,
     glob_root,
     local_ref,
@@ -24,19 +33,10 @@ from glassplate.pipelines.sources.folders import (
     plain_url,
     walk,
 )
-from glassplate.pipelines.sources.lists import list_lines, list_table
-from glassplate.pipelines.sources.objects import file_system, list_objects
+from glassplate.pipelines.sources.places.objects import file_system, list_objects
+from glassplate.pipelines.sources.places.web import is_web, look, seen_ref
 from glassplate.pipelines.sources.refs import SourceRef, failed_ref, safe_name
-from glassplate.pipelines.sources.shards import unpacked
 from glassplate.pipelines.sources.tables import LIST_SUFFIXES, looks_like_entry
-from glassplate.pipelines.sources.web import is_web, look, seen_ref
-from glassplate.pipelines.sources.zip_and_tar import (
-    PACKED_ERRORS,
-    is_packed,
-    list_packed,
-    packed_url,
-    split_packed,
-)
 from glassplate.pipelines.storage.errors import file_errors
 
 _EVERYTHING = Choice()

@@ -15,8 +15,8 @@ from unprivileged import unprivileged
 from glassplate.codecs.errors import ChangedError, UnreadableError, VanishedError
 from glassplate.pipelines.errors import SourceError
 from glassplate.pipelines.sources.listing import list_source
+from glassplate.pipelines.sources.packed.zip_and_tar import split_packed
 from glassplate.pipelines.sources.reading import read_source
-from glassplate.pipelines.sources.zip_and_tar import split_packed
 
 ODD_NAMES = ["a b.jpg", "grün 写真.jpg", "new\nline.jpg", "100%41.jpg", "#x?[y]*.jpg", "-rf", "'\""]
 

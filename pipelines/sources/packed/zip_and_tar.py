@@ -21,8 +21,9 @@ from typing import Any
 import fsspec
 from fsspec.utils import glob_translate
 
-from glassplate.pipelines.sources.folders import WILDCARD, glob_root, plain_url
-from glassplate.pipelines.sources.members import Member, Members, members_of
+from glassplate.pipelines.sources.packed.members import Member, Members, members_of
+from glassplate.pipelines.sources.packed.sidecars import exported, sidecars
+from glassplate.pipelines.sources.places.folders import WILDCARD, glob_root, plain_url
 from glassplate.pipelines.sources.refs import (
     SourceRef,
     as_on_disk,
@@ -32,7 +33,6 @@ from glassplate.pipelines.sources.refs import (
     safe_name,
     skipped_ref,
 )
-from glassplate.pipelines.sources.sidecars import exported, sidecars
 
 PACKED_ERRORS = (zipfile.BadZipFile, tarfile.TarError, zlib.error, RuntimeError, EOFError)
 """What reading raises on damaged and encrypted files, and on unknown compression."""

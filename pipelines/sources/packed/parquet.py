@@ -17,8 +17,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from glassplate.pipelines.sources.packed.sidecars import exported
 from glassplate.pipelines.sources.refs import SourceRef, printable, safe_name, skipped_ref
-from glassplate.pipelines.sources.sidecars import exported
 from glassplate.pipelines.sources.tables import plain_columns
 
 SCHEME = "parquet://"

@@ -12,7 +12,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from glassplate.pipelines.sources.members import Member
+from glassplate.pipelines.sources.packed.members import Member
 from glassplate.pipelines.sources.tables import looks_like_entry
 
 _TEXTS = {"txt", "text", "caption", "cls", "cls2", "label", "id", "url"}

@@ -16,8 +16,8 @@ from glassplate.pipelines import open_archive
 from glassplate.pipelines.compress.config import CompressConfig
 from glassplate.pipelines.compress.run import compress
 from glassplate.pipelines.errors import SourceError
-from glassplate.pipelines.sources import web
 from glassplate.pipelines.sources.listing import list_source
+from glassplate.pipelines.sources.places import web
 from glassplate.pipelines.sources.reading import read_source
 
 PICTURES = {

@@ -27,7 +27,7 @@ from glassplate.pipelines.storage.store import Store
 
 pytestmark = pytest.mark.slow
 
-ROOT = Path(__file__).parents[3]
+ROOT = Path(__file__).parents[4]
 COMMAND = Path(sys.executable).with_name("glassplate")
 BUCKET = "plates"
 SOURCE, ARCHIVE = f"s3://{BUCKET}/photos", f"s3://{BUCKET}/archive"

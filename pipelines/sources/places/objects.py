@@ -8,7 +8,7 @@ from typing import Any
 import fsspec
 from fsspec import AbstractFileSystem
 
-from glassplate.pipelines.sources.folders import glob_root, plain_path
+from glassplate.pipelines.sources.places.folders import glob_root, plain_path
 from glassplate.pipelines.sources.refs import SourceRef, below, safe_name
 
 _VERSION_KEYS = ("etag", "ETag", "md5Hash", "md5", "CRC", "LastModified", "last_modified", "mtime")

@@ -13,9 +13,11 @@ from urllib.parse import urljoin
 
 import pyarrow.parquet as pq
 
-from glassplate.pipelines.sources.folders import local_ref, plain_path, plain_url
-from glassplate.pipelines.sources.image_tables import image_columns, list_images
-from glassplate.pipelines.sources.objects import file_system, object_ref
+from glassplate.pipelines.sources.packed.parquet import image_columns, list_images
+from glassplate.pipelines.sources.packed.zip_and_tar import PACKED_ERRORS, list_packed, split_packed
+from glassplate.pipelines.sources.places.folders import local_ref, plain_path, plain_url
+from glassplate.pipelines.sources.places.objects import file_system, object_ref
+from glassplate.pipelines.sources.places.web import fetch, is_web, web_ref
 from glassplate.pipelines.sources.refs import (
     SourceRef,
     failed_ref,
@@ -23,8 +25,6 @@ from glassplate.pipelines.sources.refs import (
     skipped_ref,
 )
 from glassplate.pipelines.sources.tables import ListTable, read_lines, read_list
-from glassplate.pipelines.sources.web import fetch, is_web, web_ref
-from glassplate.pipelines.sources.zip_and_tar import PACKED_ERRORS, list_packed, split_packed
 
 logger = logging.getLogger(__name__)
 

@@ -1,0 +1,1 @@
+"""Files that hold many pictures: zip, tar and Parquet, and folders of such shards."""

@@ -1,0 +1,1 @@
+"""Where files lie: local folders, object stores, web servers."""
