@@ -1,7 +1,7 @@
 """The pictures of the README: `python -m tests.benchmarks.readme_pictures`.
 
-By the commands that a user types, on the photograph of coffee that `glassplate demo` writes (CC0): the
-original beside JPEG and the default codec at as few bits, then the default codec plain and refined.
+By the commands that a user types, on the photograph of coffee that `glassplate demo` writes (CC0):
+the original beside JPEG and the default codec at as few bits; the default codec plain and refined.
 """
 
 from __future__ import annotations
