@@ -105,7 +105,8 @@ def test_the_demo_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     shutil.copytree(ROOT / "infra", tmp_path / "infra")
     shutil.copy(ROOT / "pyproject.toml", tmp_path)
     (tmp_path / ".venv").mkdir()
-    (tmp_path / ".venv" / "bin").symlink_to(Path(sys.prefix) / "bin")
+    for part in ("bin", "lib", "pyvenv.cfg"):
+        (tmp_path / ".venv" / part).symlink_to(Path(sys.prefix) / part)
     shell("cat pyproject.toml infra/constraints.txt | sha256sum > .venv/.glassplate", tmp_path)
     monkeypatch.setenv("PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS", "240")
     for _ in range(2):

@@ -127,13 +127,19 @@ def _wait_for(url: str, process: subprocess.Popen[bytes], log: Path) -> None:
 def test_deployments_have_schedules_and_run_one_at_a_time(server: Server) -> None:
     for name in ("compress-archive", "verify-archive", "compact-archive"):
         deployment = server.ask(f"/deployments/name/{name}/{name}")
-        assert [schedule["active"] for schedule in deployment["schedules"]] == [True]
+        assert [schedule["active"] for schedule in deployment["schedules"]] == [False]
         assert deployment["global_concurrency_limit"]["limit"] == 1
         assert deployment["concurrency_options"]["collision_strategy"] == "ENQUEUE"
         assert deployment["pull_steps"] in (None, [])
 
 
-def test_the_scheduler_plans_the_coming_nights(server: Server) -> None:
+def test_the_scheduler_plans_the_coming_nights_once_it_is_told_to(
+    server: Server, tmp_path: Path
+) -> None:
+    text = (REPOSITORY / "infra" / "prefect.yaml").read_text()
+    (tmp_path / "prefect.yaml").write_text(text.replace("&scheduled false", "&scheduled true"))
+    deployed = server.prefect("deploy", "--prefect-file", tmp_path / "prefect.yaml", "--all")
+    assert deployed.returncode == 0, deployed.stdout + deployed.stderr
     wanted = {"flow_runs": {"state": {"type": {"any_": ["SCHEDULED"]}}}}
     end = time.monotonic() + START_UP
     while time.monotonic() < end:
