@@ -16,7 +16,7 @@ from uuid import UUID
 
 from prefect import flow, task
 from prefect.artifacts import (
-    create_link_artifact,
+    create_markdown_artifact,
     create_progress_artifact,
     create_table_artifact,
     update_progress_artifact,
@@ -29,6 +29,7 @@ from prefect.utilities.annotations import quote
 
 from glassplate.flows.options.common import compress_config
 from glassplate.flows.reports.page import publish_report
+from glassplate.flows.reports.summary import summary
 from glassplate.flows.terminal.live import rates
 from glassplate.flows.terminal.output import ledger_table
 from glassplate.flows.terminal.wording import remarks
@@ -169,7 +170,7 @@ def commit(run_plan: RunPlan, staged: list[StagedShard]) -> Snapshot | None:
 
 @task(cache_policy=NO_CACHE)
 def report(archive: str, ledger: Ledger, snapshot: int | None) -> None:
-    """Leave the ledger as an artifact and, after a commit, the HTML report with its link."""
+    """Leave the ledger as an artifact and, after a commit, a summary that names the HTML report."""
     columns, rows = ledger_table(ledger)
     create_table_artifact(
         table=[dict(zip(columns, row, strict=True)) for row in rows],
@@ -178,8 +179,9 @@ def report(archive: str, ledger: Ledger, snapshot: int | None) -> None:
         + (f"snapshot {snapshot}" if snapshot else "nothing to do"),
     )
     if snapshot:
-        link = publish_report(archive)
-        create_link_artifact(link=link, link_text="Report", key="compress-report")
+        create_markdown_artifact(
+            markdown=summary(archive, publish_report(archive)), key="compress-report"
+        )
 
 
 def unvisited(value: T) -> T:
