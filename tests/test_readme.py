@@ -132,7 +132,7 @@ def test_commands_and_options_exist(page: str) -> None:
     for words in commands(page):
         command: Any = typer.main.get_command(app)
         context = click.Context(command)
-        while hasattr(command, "resolve_command") and words and words[0].isalpha():
+        while hasattr(command, "resolve_command") and words and words[0].islower():
             _, command, words = command.resolve_command(context, words)
         known = {name for p in command.get_params(context) for name in (*p.opts, *p.secondary_opts)}
         options = {word.split("=")[0] for word in words if re.match("--?[a-z]", word)}
