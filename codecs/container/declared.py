@@ -12,6 +12,7 @@ import struct
 from collections.abc import Iterator
 
 from glassplate.codecs.errors import BitstreamError
+from glassplate.codecs.memory import memory_errors
 
 Size = tuple[int, int]
 """Width and height."""
@@ -42,9 +43,9 @@ def pillow_size(kind: str, payload: bytes, channels: int) -> Size:
         "jp2": Jpeg2KImagePlugin.Jpeg2KImageFile,
     }
     try:
-        with plugins[kind](io.BytesIO(payload)) as image:
+        with memory_errors(), plugins[kind](io.BytesIO(payload)) as image:
             size, found = image.size, _CHANNELS.get(image.mode)
-    except (OSError, SyntaxError, ValueError, OverflowError) as error:
+    except (OSError, SyntaxError, ValueError, OverflowError, RuntimeError) as error:
         raise _unreadable(str(error)) from error
     if found != channels:
         raise BitstreamError(

@@ -40,10 +40,11 @@ class Racer:
         self.process.join()
 
     def kill_a_worker(self) -> None:
-        """kill -9 one of its worker processes."""
+        """kill -9 one of its worker processes, if there is one (still)."""
         workers = psutil.Process(self.process.pid).children(recursive=True)
         servers = [w for w in workers if "glassplate.pipelines.jobs.fork_server" in w.cmdline()]
-        next(w for server in servers for w in server.children()).kill()
+        for worker in [w for server in servers for w in server.children()][:1]:
+            worker.kill()
 
     def wait_for(self, marks: Path, count: int) -> None:
         """Until so many shards are staged; fails if the run ends first."""

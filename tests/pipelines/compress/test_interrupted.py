@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import mischief
+import psutil
 import pytest
 from racing import Racer
 from wholeness import check_whole
@@ -105,5 +106,35 @@ def test_compaction_in_the_middle_of_a_run(source: Path, configure: Any) -> None
     assert compacted.snapshot
     assert slow.finish() == CommitConflictError.code
     assert open_archive(config.archive).manifest == compacted.snapshot
+    assert Racer(config).finish() == "committed"
+    check_whole(config, source)
+
+
+def test_kill_in_the_commit(source: Path, configure: Any) -> None:
+    """From the first file that is published on."""
+    moments = random.Random(11)
+    for attempt in range(4):
+        config = configure(archive=f"{source.parent}/archive-{attempt}")
+        victim = Racer(config)
+        while not list(Path(config.archive).glob("*/run=*/*.parquet")):
+            assert victim.process.is_alive()
+            time.sleep(0.001)
+        time.sleep(moments.uniform(0, 0.05))
+        victim.kill()
+        committed = list(Path(config.archive).glob("_manifests/[0-9]*.json"))
+        assert Racer(config).finish() == ("nothing new" if committed else "committed")
+        check_whole(config, source)
+
+
+def test_kill_of_the_command_ends_its_workers(source: Path, configure: Any) -> None:
+    config = configure(seconds=0.2, workers=2)
+    victim = Racer(config)
+    victim.wait_for(Path(config.archive) / "_staging", 1)
+    others = psutil.Process(victim.process.pid).children(recursive=True)
+    assert len(others) >= 3  # the server of processes, and two workers
+    victim.process.kill()
+    victim.process.join()
+    _, alive = psutil.wait_procs(others, timeout=10)
+    assert not [process for process in alive if process.status() != psutil.STATUS_ZOMBIE]
     assert Racer(config).finish() == "committed"
     check_whole(config, source)
