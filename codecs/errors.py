@@ -106,6 +106,12 @@ class ChangedError(InputError):
     code = "changed-during-run"
 
 
+class TooLargeError(InputError):
+    """A source file has more bytes than an archive holds of one file."""
+
+    code = "too-large"
+
+
 class NotAnImageError(InputError):
     """The bytes are not a picture in any format that we know."""
 

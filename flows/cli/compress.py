@@ -7,7 +7,7 @@ import os
 import time
 from collections.abc import Sequence
 from dataclasses import asdict
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING
 
 import typer
 
@@ -24,6 +24,32 @@ from glassplate.flows.options.common import (
     parse_codec_options,
     parse_runner_options,
 )
+from glassplate.flows.options.compression import (
+    AsFlow,
+    CodecOption,
+    CodecOptions,
+    Damaged,
+    DryRun,
+    Exclude,
+    Include,
+    Latents,
+    MaxBpp,
+    MaxFailures,
+    MeasureNames,
+    Plugins,
+    Quality,
+    Reencode,
+    RetryFailed,
+    RunnerName,
+    RunnerOptions,
+    TargetMsSsim,
+    TargetPsnr,
+    TargetSsimulacra2,
+    VerifyShare,
+    Weights,
+    WorkerMemory,
+    Workers,
+)
 from glassplate.flows.terminal.exit_codes import ExitCode
 from glassplate.flows.terminal.live import live_progress
 from glassplate.flows.terminal.output import Output, human_bytes, human_seconds, ratio
@@ -32,151 +58,6 @@ from glassplate.flows.terminal.wording import remarks
 if TYPE_CHECKING:
     from glassplate.pipelines.archive.format.manifest import Ledger
     from glassplate.pipelines.compress.config import CompressConfig
-
-Include = Annotated[
-    list[str] | None,
-    typer.Option(
-        "--include",
-        metavar="GLOB",
-        help="Take only what this matches: '*.tif' anywhere, '2024/**' below the source's root;"
-        " of a folder, all that is in it. Can be repeated.",
-        show_default=False,
-    ),
-]
-Exclude = Annotated[
-    list[str] | None,
-    typer.Option(
-        "--exclude",
-        metavar="GLOB",
-        help="Leave out what this matches, also of what --include takes. Can be repeated.",
-        show_default=False,
-    ),
-]
-CodecOption = Annotated[
-    str, typer.Option("--codec", help="A name that `glassplate codecs` lists.", metavar="NAME")
-]
-CodecOptions = Annotated[
-    list[str] | None,
-    typer.Option(
-        "--codec-option",
-        metavar="NAME=VALUE",
-        help="An option of the codec; can be given more than once.",
-        show_default=False,
-    ),
-]
-Weights = Annotated[
-    str | None,
-    typer.Option(
-        "--weights",
-        metavar="PATH",
-        help="Of the codec: a file or folder; for vae also a diffusers model or its hub id.",
-        show_default=False,
-    ),
-]
-Quality = Annotated[
-    float | None,
-    typer.Option("--quality", help="0 (smallest) to 100 (best), on the codec's own scale."),
-]
-TargetPsnr = Annotated[
-    float | None, typer.Option("--target-psnr", help="At least this many dB for every picture.")
-]
-TargetMsSsim = Annotated[
-    float | None,
-    typer.Option("--target-ms-ssim", help="At least this MS-SSIM, 0 to 1, for every picture."),
-]
-TargetSsimulacra2 = Annotated[
-    float | None,
-    typer.Option(
-        "--target-ssimulacra2",
-        help="At least this SSIMULACRA2 for every picture: 90 looks the same, 70 is good.",
-    ),
-]
-MaxBpp = Annotated[
-    float | None, typer.Option("--max-bpp", help="At most this many bits per pixel.")
-]
-Workers = Annotated[
-    int | None,
-    typer.Option(
-        "--workers",
-        help="Worker processes; by default as many as there are cores, and memory for. On a"
-        " cluster, how many of them share a machine's cores and memory; by default 1.",
-        show_default=False,
-    ),
-]
-WorkerMemory = Annotated[
-    str | None,
-    typer.Option(
-        "--worker-memory",
-        metavar="BYTES",
-        help="What each worker may take: 4GB, 1.5GiB. By default its share of 80 % of the memory"
-        " there is. A picture that needs more is kept as it is.",
-        show_default=False,
-    ),
-]
-RunnerName = Annotated[
-    str, typer.Option("--runner", metavar="NAME", help="A name that `glassplate runners` lists.")
-]
-RunnerOptions = Annotated[
-    list[str] | None,
-    typer.Option(
-        "--runner-option",
-        metavar="NAME=VALUE",
-        help="An option of the runner; can be given more than once.",
-        show_default=False,
-    ),
-]
-RetryFailed = Annotated[
-    bool, typer.Option("--retry-failed", help="Try inputs again that failed in an earlier run.")
-]
-Reencode = Annotated[
-    bool,
-    typer.Option(
-        "--reencode",
-        help="Store pictures anew, from their sources, that another codec, other weights or"
-        " another quality stored.",
-    ),
-]
-MaxFailures = Annotated[
-    str | None,
-    typer.Option(
-        "--max-failures",
-        metavar="SHARE",
-        help="Commit nothing if more than this share of the new inputs fails: 1%, 0.01."
-        " Default: 25%, and more than 10.",
-    ),
-]
-VerifyShare = Annotated[
-    str,
-    typer.Option(
-        "--verify",
-        metavar="SHARE",
-        help="Share of the pictures that are decoded again and measured before the commit.",
-    ),
-]
-MeasureNames = Annotated[
-    str,
-    typer.Option(
-        "--measure",
-        metavar="LIST",
-        help="What is measured beside PSNR, by commas; psnr: nothing more, which is faster.",
-    ),
-]
-Plugins = Annotated[
-    list[str] | None,
-    typer.Option(
-        "--plugin",
-        metavar="MODULE",
-        help="Import this module first; it registers codecs of its own. Can be repeated.",
-        show_default=False,
-    ),
-]
-Latents = Annotated[
-    bool, typer.Option("--latents/--no-latents", help="Store embeddings and latents, too.")
-]
-DryRun = Annotated[
-    bool, typer.Option("--dry-run", help="Plan only: counts, bytes, expected size and time.")
-]
-AsFlow = Annotated[bool, typer.Option("--flow", help="Run as the Prefect flow `compress-archive`.")]
 
 
 def compress(
@@ -202,6 +83,7 @@ def compress(
     reencode: Reencode = False,
     max_failures: MaxFailures = None,
     max_pixels: MaxPixelsOption = 200_000_000,
+    damaged: Damaged = "keep",
     verify: VerifyShare = "100%",
     measure: MeasureNames = "ms-ssim,ssimulacra2",
     latents: Latents = True,
@@ -254,6 +136,7 @@ def compress(
         reencode=reencode,
         max_failures=max_failures,
         max_pixels=max_pixels,
+        damaged=damaged,
         verify_fraction=verify,
         measures=measure,
         latents=latents,
@@ -288,6 +171,7 @@ def plan(
     retry_failed: RetryFailed = False,
     reencode: Reencode = False,
     max_pixels: MaxPixelsOption = 200_000_000,
+    damaged: Damaged = "keep",
     plugin: Plugins = None,
     as_json: JsonOption = False,
 ) -> None:
@@ -318,6 +202,7 @@ def plan(
         retry_failed=retry_failed,
         reencode=reencode,
         max_pixels=max_pixels,
+        damaged=damaged,
         plugins=plugin or [],
     )
     _show_plan(output_of(context), config)
@@ -356,7 +241,7 @@ def _finish(
     seconds: float,
     more: Sequence[str] = (),
 ) -> None:
-    """Print what the run did; exit 3 if inputs failed in it."""
+    """Print what the run did; exit 3 if inputs failed in it, or are damaged."""
     if output.as_json:
         output.record({**ledger.model_dump(), "seconds": round(seconds, 3)})
     else:
@@ -372,6 +257,12 @@ def _finish(
             f"{ledger.failed} inputs failed; see: "
             f'glassplate query {config.archive} --where "error_code is not null"'
         )
+    if ledger.damaged:
+        output.message(
+            f"{ledger.damaged} are kept, but damaged; see: glassplate query {config.archive} "
+            '--where "error_code is not null"'
+        )
+    if ledger.failed or ledger.damaged:
         raise typer.Exit(ExitCode.SOME_FAILED)
     if _found_nothing(config, ledger):
         output.message(

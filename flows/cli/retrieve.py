@@ -7,13 +7,6 @@ from typing import Annotated
 
 import typer
 
-from glassplate.flows.cli.compress import (
-    RetryFailed,
-    RunnerName,
-    RunnerOptions,
-    WorkerMemory,
-    Workers,
-)
 from glassplate.flows.options.common import (
     ArchiveArgument,
     DeviceOption,
@@ -24,6 +17,13 @@ from glassplate.flows.options.common import (
     WhereOption,
     output_of,
     parse_runner_options,
+)
+from glassplate.flows.options.compression import (
+    RetryFailed,
+    RunnerName,
+    RunnerOptions,
+    WorkerMemory,
+    Workers,
 )
 from glassplate.flows.options.refinement import (
     RefineOption,

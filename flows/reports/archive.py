@@ -14,6 +14,7 @@ from glassplate.flows.reports.pictures import data_url
 from glassplate.flows.terminal.output import ledger_table
 from glassplate.pipelines import Archive
 from glassplate.pipelines.archive.format.manifest import RunEntry
+from glassplate.pipelines.archive.format.schema import DAMAGED
 from glassplate.pipelines.errors import ManifestError
 
 logger = logging.getLogger(__name__)
@@ -22,6 +23,7 @@ RUNS_SHOWN = 30
 FAILURES_SHOWN = 200
 WORST_SHOWN = 12
 THUMBNAIL_SIDE = 360
+_FAILURES = f"error_code IS NOT NULL AND NOT ({DAMAGED})"
 _COLUMNS = ["status", "reason", "bpp", "psnr", "source_bytes"]
 
 
@@ -38,7 +40,8 @@ def archive_page(archive: Archive) -> dict[str, Any]:
         "ledger": ledger_table(archive.manifest.run.ledger),
         "runs": [(run, ledger_table(run.ledger)[1][0]) for run in runs],
         "reasons": _reasons(catalogue),
-        "failures": archive.where("error_code IS NOT NULL", limit=FAILURES_SHOWN).to_pylist(),
+        "failures": archive.where(_FAILURES, limit=FAILURES_SHOWN).to_pylist(),
+        "damaged": archive.where(DAMAGED, limit=FAILURES_SHOWN).to_pylist(),
         "worst": _worst(archive),
         "figures": _figures(catalogue),
     }

@@ -25,7 +25,7 @@ MEANING = {
     ExitCode.OK: "done",
     ExitCode.ERROR: "a worker or the storage failed, or an unexpected error",
     ExitCode.USAGE: "usage: a bad option, source or archive",
-    ExitCode.SOME_FAILED: "done and committed, but some inputs failed",
+    ExitCode.SOME_FAILED: "done and committed, but some inputs failed or are damaged",
     ExitCode.GATE: "too many inputs failed; nothing was committed",
     ExitCode.CONFLICT: "another writer committed first; nothing was committed",
     ExitCode.DAMAGED: "the archive is damaged",

@@ -104,7 +104,7 @@ def ledger_table(ledger: Ledger) -> tuple[list[str], list[list[Any]]]:
     """Column names and one row: the ledger as people read it."""
     counts = {
         name: getattr(ledger, name)
-        for name in ("inputs", "encoded", "kept", "skipped", "failed", "unchanged")
+        for name in ("inputs", "encoded", "kept", "damaged", "skipped", "failed", "unchanged")
     }
     sizes = {
         "source": human_bytes(ledger.source_bytes),

@@ -67,6 +67,7 @@ class CompressConfig(JobConfig):
         without them the shipped ones.
     measures: of verified pictures beside PSNR, which is always measured, and what the target names.
     plugins: modules that every worker imports first; they `register` codecs of their own.
+    damaged: whether a damaged picture is kept bit for bit, or fails.
     reencode: pictures that another codec, other weights or another target stored are encoded anew.
     """
 
@@ -79,6 +80,7 @@ class CompressConfig(JobConfig):
     target: Target = Target()
     retry_failed: bool = False
     reencode: bool = False
+    damaged: Literal["keep", "fail"] = "keep"
     max_failures: Fraction | None = None
     max_pixels: int = Field(default=DEFAULT_MAX_PIXELS, ge=1)
     verify_fraction: Fraction = 1.0
@@ -113,6 +115,7 @@ class CompressConfig(JobConfig):
                 "codec_options",
                 "target",
                 "max_pixels",
+                "damaged",
                 "verify_fraction",
                 "measures",
                 "latents",

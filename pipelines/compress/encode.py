@@ -22,13 +22,8 @@ import torch
 
 from glassplate.codecs import FileCodec
 from glassplate.codecs.errors import (
-    EncodeError,
-    GlassplateError,
     NotAnImageError,
-    OutOfMemoryError,
-    UnsupportedImageError,
 )
-from glassplate.codecs.memory import is_out_of_memory
 from glassplate.codecs.read_ahead import ahead
 from glassplate.pipelines.archive.format.schema import ImageRow
 from glassplate.pipelines.archive.format.staging import StagedShard, load_staged
@@ -38,9 +33,16 @@ from glassplate.pipelines.compress.config import CompressConfig
 from glassplate.pipelines.compress.planning import ShardPlan
 from glassplate.pipelines.compress.records import Job, bitstream_row, image_row
 from glassplate.pipelines.compress.tiers import Original, Tiers
+from glassplate.pipelines.compress.trouble import (
+    WORKER_DIED,
+    Trouble,
+    said_of,
+    says_nothing_bad,
+    why_kept,
+)
 from glassplate.pipelines.errors import StorageError
 from glassplate.pipelines.pictures.formats import claims_to_be_a_picture
-from glassplate.pipelines.pictures.ingest import ingest
+from glassplate.pipelines.pictures.ingest import ingest, without_pixels
 from glassplate.pipelines.sources.choice import SYSTEM_FILE, is_system_file
 from glassplate.pipelines.sources.packed.parquet import SCHEME
 from glassplate.pipelines.sources.reading import read_source
@@ -55,8 +57,7 @@ GPU_BYTES_PER_PIXEL = 1 << 10
 """A generous share of a GPU's memory for each pixel of a batch; codecs cut theirs from it."""
 
 _PADDING = 64
-_KEPT = (UnsupportedImageError, EncodeError)
-"""What a pixel codec may say of a sound picture: it goes to a bit-exact tier."""
+_READ = "read"
 
 Batch = Sequence[Job]
 
@@ -134,6 +135,8 @@ def encode_refs(
     for job in jobs:
         if job.ref.uri in deaths:
             job.stage, job.outcome = deaths[job.ref.uri]
+            if job.stage != _READ:
+                job.trouble, job.outcome = Trouble(job.stage, *job.outcome[1:]), None
     for job in _Encoder(config, tiers, one_by_one).run(jobs):
         job.settle(tiers, write(job))
     return [image_row(job) for job in jobs]
@@ -175,7 +178,7 @@ class _Encoder:
         for job in jobs:
             if job.ref.outcome or job.outcome:
                 continue
-            self._attempt([job], self._load)
+            self._attempt([job], self._keep_unopened if job.trouble else self._load)
             if not job.original:
                 yield [job]
                 continue
@@ -198,32 +201,50 @@ class _Encoder:
             if len(batch) > 1:
                 for job in batch:
                     self._attempt([job], work)
-            elif keep and isinstance(error, _KEPT):
-                reason = error.code
+            elif keep and (reason := self._why_kept(batch[0], error)):
                 self._attempt(batch, lambda jobs: self._keep(jobs[0], reason), keep=False)
             else:
                 self._fail(batch[0], error)
 
     def _load(self, batch: Batch) -> None:
         (job,) = batch
+        data = self._read(job)
+        if data is None:
+            return
+        job.stage = "decode"
+        job.picture = ingest(data, job.ref.uri, self.config.max_pixels)
+        job.original = Original(job.image_id or "", data, job.picture)
+        reason = self.tiers.keep_reason(job.picture)
+        if reason or isinstance(self.tiers.codec, FileCodec):
+            self._keep(job, reason)
+
+    def _read(self, job: Job) -> bytes | None:
+        """The source's bytes; None for a twin of an earlier one."""
         data = read_source(job.ref)
         job.source_bytes = len(data)
         job.image_id = hashlib.sha256(data).hexdigest()
         first = self.seen.setdefault(job.image_id, job)
         if first is not job:
             job.first = first
-            return
-        job.stage = "decode"
-        job.picture = ingest(data, job.ref.uri, self.config.max_pixels)
-        job.original = Original(job.image_id, data, job.picture)
-        reason = self.tiers.keep_reason(job.picture)
-        if reason or isinstance(self.tiers.codec, FileCodec):
-            self._keep(job, reason)
+            return None
+        job.data = data
+        return data
+
+    def _keep_unopened(self, batch: Batch) -> None:
+        """Store the file of a picture that killed a process, without another look into it."""
+        (job,) = batch
+        if self._read(job) is not None:
+            self._keep(job, WORKER_DIED)
 
     def _keep(self, job: Job, reason: str | None) -> None:
+        unopened = job.picture is None
+        if job.picture is None and job.data and job.image_id:
+            job.picture = without_pixels(job.data, job.ref.uri, reason or "")
+            job.original = Original(job.image_id, job.data, job.picture)
         job.stage = "encode"
         assert job.original
-        job.finish(self.tiers.store_file(job.original, reason), latents=self.config.latents)
+        stored = self.tiers.store_file(job.original, reason, untouched=unopened)
+        job.finish(stored, latents=self.config.latents)
         job.drop_source()
 
     def _encode(self, batch: Batch) -> None:
@@ -236,22 +257,23 @@ class _Encoder:
         for job, stored in zip(batch, self.tiers.check(originals, encoded), strict=True):
             job.finish(stored, latents=self.config.latents)
 
+    def _why_kept(self, job: Job, error: Exception) -> str | None:
+        """The reason for which a file is kept after an error; None: it failed."""
+        if job.data is None:
+            return None
+        reason = why_kept(error, damaged=self.config.damaged)
+        if reason and not says_nothing_bad(error):
+            job.trouble = Trouble(job.stage, *said_of(error, job.ref.uri, job.stage))
+        return reason
+
     def _fail(self, job: Job, error: Exception) -> None:
         job.drop_source()
-        if is_out_of_memory(error):
-            cause = "there is not enough memory for it"
-            error = OutOfMemoryError(cause, "See --worker-memory and --workers.", job.ref.uri)
         if isinstance(error, NotAnImageError) and is_system_file(job.ref.name):
             job.outcome = ("skipped", SYSTEM_FILE, "")
         elif isinstance(error, NotAnImageError) and not _is_said_to_be_a_picture(job.ref):
             job.outcome = ("skipped", error.code, "")
-        elif isinstance(error, GlassplateError):
-            error.subject = error.subject or job.ref.uri
-            job.outcome = ("failed", error.code, str(error))
         else:
-            logger.error("%s: internal error (%s)", job.ref.uri, job.stage, exc_info=error)
-            cause = f"{job.ref.uri}: {type(error).__name__}: {error}"
-            job.outcome = ("failed", "internal", cause)
+            job.outcome = ("failed", *said_of(error, job.ref.uri, job.stage))
 
 
 def _is_said_to_be_a_picture(ref: SourceRef) -> bool:

@@ -2,7 +2,7 @@
 
     a shard -> child -> staged
                  `-- died: each picture alone -> child -> survived | died (decode, encode)
-                           the shard again, picture by picture, without those that died
+                           the shard again, picture by picture; those that died unopened
 
 On every runner, what the engine calls a worker asks such a child, and never opens a picture itself.
 """
@@ -63,14 +63,19 @@ class IsolatedEncoder:
 
 
 def _try_alone(ref: SourceRef, child: Child) -> Death | None:
-    """At which stage a picture kills the child, if it does, and its outcome."""
+    """At which stage a picture kills the child, if it does, and its outcome.
+
+    One that kills it although its file is only to be kept dies at `read`, and is not tried again.
+    """
     if ref.outcome:
         return None
     for stage in _STAGES:
         if not _survives(child, {"stage": stage, "ref": asdict(ref)}):
             cause = f"the process that was to {stage} it {child.died_of}"
             error = WorkerDiedError(cause, "Is there enough memory? See --worker-memory.", ref.uri)
-            return stage, ("failed", error.code, str(error))
+            death = stage, ("failed", error.code, str(error))
+            kept = {"stage": "decode", "ref": asdict(ref), "death": death}
+            return death if _survives(child, kept) else ("read", death[1])
     return None
 
 
@@ -101,7 +106,10 @@ def _decoding_only(config: CompressConfig) -> CompressConfig:
 def _answer(request: Mapping[str, Any], stages: Mapping[str, Tiers]) -> str | None:
     if "ref" in request:
         tiers = stages[request["stage"]]
-        encode_refs([source_ref(request["ref"])], tiers.config, tiers)
+        ref = source_ref(request["ref"])
+        death = request.get("death")
+        deaths = {ref.uri: (death[0], tuple(death[1]))} if death else {}
+        encode_refs([ref], tiers.config, tiers, deaths)
         return None
     tiers = stages["encode"]
     deaths = {uri: (stage, tuple(what)) for uri, (stage, what) in request["deaths"].items()}

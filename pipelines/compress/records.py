@@ -11,6 +11,7 @@ from glassplate.codecs.embedding import embedding
 from glassplate.pipelines.archive.format.schema import BitstreamRow, ImageRow, LatentRow
 from glassplate.pipelines.compress.changes.carried import copied
 from glassplate.pipelines.compress.tiers import Original, Stored, Tiers
+from glassplate.pipelines.compress.trouble import Trouble
 from glassplate.pipelines.pictures.ingest import Picture
 from glassplate.pipelines.sources.refs import Outcome, SourceRef
 
@@ -20,7 +21,8 @@ class Job:
     """One input on its way through a worker.
 
     It ends with `stored`, or `outcome` (status, reason or code, message), or as the twin of an
-    equal file that came `first` in the shard. What it holds is dropped early: the source's bytes
+    equal file that came `first` in the shard. A file may be stored because of `trouble` with it.
+    What it holds is dropped early: the source's bytes
     and pixels when it is stored, all but the ledger's `row` when that is written.
     """
 
@@ -35,6 +37,8 @@ class Job:
     outcome: Outcome | None = None
     latent: LatentRow | None = None
     row: ImageRow | None = None
+    data: bytes | None = None
+    trouble: Trouble | None = None
 
     @property
     def pixels(self) -> Pixels:
@@ -52,7 +56,7 @@ class Job:
 
     def drop_source(self) -> None:
         """Let go of the source's bytes and pixels."""
-        self.original = None
+        self.original = self.data = None
         if self.picture:
             self.picture = replace(self.picture, pixels=None)
 
@@ -86,19 +90,20 @@ def image_row(job: Job) -> ImageRow:
 
 
 def bitstream_row(job: Job) -> BitstreamRow:
-    """The stored bytes and the source's metadata, upright; bit-exact files hold theirs as well."""
+    """The stored bytes and the source's metadata, upright; a bit-exact file holds its own."""
     stored, picture = job.stored, job.picture
     assert stored
     assert picture
     assert job.image_id
-    segments = list(picture.segments) if not stored.bit_exact else None
+    if stored.bit_exact:
+        return BitstreamRow(job.image_id, stored.bitstream)
     return BitstreamRow(
         job.image_id,
         stored.bitstream,
         picture.icc_profile,
         picture.exif,
         picture.xmp,
-        segments or None,
+        list(picture.segments) or None,
     )
 
 
@@ -144,6 +149,9 @@ def _stored_row(row: ImageRow, job: Job, tiers: Tiers, place: int | None) -> Ima
         verified=stored.verified,
         bitstream_row=place,
         settings=tiers.settings,
+        error_stage=job.trouble.stage if job.trouble else None,
+        error_code=job.trouble.code if job.trouble else None,
+        error_message=job.trouble.message if job.trouble else None,
     )
 
 

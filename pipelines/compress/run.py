@@ -120,10 +120,14 @@ def verify_run(plan: RunPlan) -> list[StagedShard]:
     refs = (ref for shard in plan.shards for ref in shard.refs)
     inputs = sum(ref.uri not in plan.failed_before for ref in refs)
     allowed = plan.config.failures_allowed(inputs)
-    if ledger.failed > allowed and (codes := _new_failures(store, staged, plan)).total() > allowed:
+    if (
+        ledger.failed + ledger.damaged > allowed
+        and (codes := _new_failures(store, staged, plan)).total() > allowed
+    ):
         causes = ", ".join(f"{code}: {count}" for code, count in codes.most_common(5))
         raise TooManyFailuresError(
-            f"{codes.total()} of {inputs} new inputs failed ({causes}), at most {allowed:.0f} may",
+            f"{codes.total()} of {inputs} new inputs failed or are damaged ({causes}),"
+            f" at most {allowed:.0f} may",
             "Nothing was committed. Look at the source, or raise --max-failures.",
             plan.config.sources,
         )
@@ -188,7 +192,7 @@ def _new_failures(store: Store, staged: list[StagedShard], plan: RunPlan) -> Cou
     """Error codes with their counts, but for sources that failed in the run before, too."""
     codes: Counter[str] = Counter()
     for one in staged:
-        if one.ledger.failed:
+        if one.ledger.failed or one.ledger.damaged:
             with open_parquet(store, one.entry.images.path) as file:
                 table = file.read(["source_uri", "error_code"])
             codes.update(

@@ -97,13 +97,23 @@ class Tiers:
             return None
         return "alpha" if has_alpha(picture.pixels) else UnsupportedImageError.code
 
-    def store_file(self, original: Original, reason: str | None) -> Stored:
-        """Store the bytes, by the first tier that holds them. Raises EncodeError if none does."""
-        for codec in self.exact:
+    def store_file(
+        self, original: Original, reason: str | None, *, untouched: bool = False
+    ) -> Stored:
+        """Store the bytes, by the first tier that holds them and makes them no more.
+
+        untouched: by that which does not look at what kind of file it is.
+
+        Raises EncodeError if none does.
+        """
+        for codec in self.exact[-1:] if untouched else self.exact:
             try:
                 if refusal := codec.refuses_file(original.data):
                     raise EncodeError(refusal)
                 bitstream = codec.encode_file(original.data)
+                is_last = codec.spec.name == self.exact[-1].spec.name
+                if not is_last and len(bitstream) >= len(original.data):
+                    raise EncodeError("it would be larger than the file")
             except EncodeError as error:
                 logger.debug("%s: not held by %s: %s", original.image_id, codec.spec.name, error)
                 continue

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import re
-import struct
 from pathlib import PurePosixPath
 
 from PIL import Image
 
+from glassplate.codecs.container.declared import jxl_size
+from glassplate.codecs.errors import BitstreamError
 from glassplate.codecs.pillow import FORMATS
 
 DECODED = FORMATS
@@ -24,7 +25,6 @@ _MAGIC: tuple[tuple[bytes, str], ...] = (
     (b"MM\x00+", "TIFF"),
     (b"\x00\x00\x00\x0cjP  \r\n\x87\n", "JPEG2000"),
     (b"\xff\x4f\xff\x51", "JPEG2000"),
-    (b"BM", "BMP"),
     (b"\x00\x00\x00\x0cJXL \r\n\x87\n", "JXL"),
     (b"8BPS", "PSD"),
     (b"v/1\x01", "EXR"),
@@ -41,6 +41,7 @@ _MAGIC: tuple[tuple[bytes, str], ...] = (
     (b"gimp xcf", "XCF"),
     (b"AT&TFORM", "DJVU"),
     (b"\x8aMNG", "MNG"),
+    (b"P7\n", "PAM"),
 )
 _BRANDS = {
     "AVIF": {b"avif", b"avis"},
@@ -48,8 +49,21 @@ _BRANDS = {
     "CR3": {b"crx "},
 }
 _NETPBM_HEADER = 1 << 16
-_WEAK_MAGIC = {".jxl": (b"\xff\x0a", "JXL"), ".ico": (b"\x00\x00\x01\x00", "ICO")}
-_ANY_BYTES = {".tga": "TGA", ".pcx": "PCX", ".sgi": "SGI", ".rgb": "SGI", ".xbm": "XBM"}
+_JXL = b"\xff\x0a"
+_NETPBM = re.compile(rb"P[1-6](?:\s|#[^\r\n]*[\r\n])+\d")
+_PFM = re.compile(rb"P[Ff4]\s+\d+\s+\d+\s+[-+]?[\d.]")
+_NETPBM_SUFFIXES = {".pbm", ".pgm", ".ppm", ".pnm"}
+_BMP_HEADERS = {12, 16, 40, 52, 56, 64, 108, 124}
+_WEAK_MAGIC = {
+    ".bmp": (re.compile(rb"BM"), "BMP"),
+    ".ico": (re.compile(rb"\x00\x00\x01\x00"), "ICO"),
+    ".pcx": (re.compile(rb"\x0a[\x00\x02-\x05]"), "PCX"),
+    ".rgb": (re.compile(rb"\x01\xda"), "SGI"),
+    ".sgi": (re.compile(rb"\x01\xda"), "SGI"),
+    ".tga": (re.compile(rb".[\x00\x01][\x01-\x03\x09-\x0b\x20\x21]", re.DOTALL), "TGA"),
+    ".xbm": (re.compile(rb"\s*(?:/\*.*?\*/\s*)?#define", re.DOTALL), "XBM"),
+}
+"""Beginnings that prove little, and count where the name agrees."""
 _RAW_SUFFIXES = {".arw", ".cr2", ".cr3", ".dng", ".nef", ".orf", ".raf", ".rw2"}
 _OTHER_SUFFIXES = {".jxl", ".heic", ".heif", ".hif", ".exr", ".hdr", ".xcf", ".djvu"}
 _NOT_PICTURES = {"BUFR", "EPS", "GRIB", "HDF5", "IPTC", "MPEG", "PDF", "WMF"}
@@ -63,15 +77,38 @@ def sniff(data: bytes, name: str) -> str | None:
     if data[:4] == b"RIFF" and data[8:12] == b"WEBP":
         return "WEBP"
     if data[4:8] == b"ftyp":
-        brands = {data[8:12]}
+        end = int.from_bytes(data[:4], "big")
+        brands = {data[8:12], *(data[at : at + 4] for at in range(16, min(end, 512), 4))}
         return next((label for label, known in _BRANDS.items() if brands & known), None)
-    if data[:1] == b"P" and data[1:2] in b"123456" and data[2:3].isspace():
-        return "PPM"
     suffix = PurePosixPath(name).suffix.lower()
-    magic, label = _WEAK_MAGIC.get(suffix, (b"", ""))
-    if label and data.startswith(magic):
-        return label
-    return _ANY_BYTES.get(suffix) if data else None
+    if _is_bmp(data):
+        return "BMP"
+    if _NETPBM.match(data) or (suffix in _NETPBM_SUFFIXES and _is_netpbm(data)):
+        return "PPM"
+    if _PFM.match(data):
+        return "PFM"
+    if data.startswith(_JXL) and (suffix == ".jxl" or _is_jxl(data)):
+        return "JXL"
+    pattern, weak_label = _WEAK_MAGIC.get(suffix, (None, ""))
+    return weak_label if pattern and pattern.match(data) else None
+
+
+def _is_bmp(data: bytes) -> bool:
+    """Two letters prove nothing; the header that follows has one of a few sizes."""
+    header = int.from_bytes(data[14:18], "little")
+    return data.startswith(b"BM") and header in _BMP_HEADERS
+
+
+def _is_netpbm(data: bytes) -> bool:
+    return data[:1] == b"P" and data[1:2] in b"123456" and data[2:3].isspace()
+
+
+def _is_jxl(data: bytes) -> bool:
+    try:
+        jxl_size(data)
+    except BitstreamError:
+        return False
+    return True
 
 
 def claims_to_be_a_picture(name: str) -> bool:
@@ -97,11 +134,3 @@ def deeper_than_8_bit(data: bytes, label: str) -> bool:
         header = re.sub(rb"#[^\r\n]*", b" ", data[:_NETPBM_HEADER]).split(None, 4)
         return data[:2] not in (b"P1", b"P4") and header[3:4] != [b"255"]
     return False
-
-
-def first_directory_is_missing(data: bytes) -> bool:
-    """Whether a TIFF file ends before its first directory."""
-    order = "<" if data[:2] == b"II" else ">"
-    if len(data) < 8:
-        return True
-    return bool(struct.unpack_from(order + "I", data, 4)[0] + 2 > len(data))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import fsspec
 import pyarrow as pa
 
-from glassplate.codecs.errors import ChangedError, UnreadableError, VanishedError
+from glassplate.codecs.errors import ChangedError, TooLargeError, UnreadableError, VanishedError
 from glassplate.pipelines.errors import StorageError
 from glassplate.pipelines.sources.packed.parquet import SCHEME, read_image
 from glassplate.pipelines.sources.packed.zip_and_tar import PACKED_ERRORS, read_packed
@@ -16,6 +16,9 @@ from glassplate.pipelines.storage.errors import file_errors
 
 READ_ATTEMPTS = 3
 _ERRORS = (*PACKED_ERRORS, pa.ArrowException)
+MAX_FILE_BYTES = (1 << 31) - (1 << 20)
+"""A value of a Parquet column has less than 2 GiB; a little is left for what goes around it."""
+
 _GONE = "If it comes back, the next run takes it."
 
 
@@ -24,11 +27,25 @@ def read_source(ref: SourceRef, *, hurried: bool = False) -> bytes:
 
     hurried: A web server that keeps silent is not waited for long; somebody will ask it again.
 
-    Raises VanishedError, UnreadableError, ChangedError, which are about this file; StorageError if
-    an object store cannot be reached, which is not.
+    Raises VanishedError, UnreadableError, ChangedError, TooLargeError, which are about this file;
+    StorageError if an object store cannot be reached, which is not.
     """
-    if is_web(ref.uri):
-        return fetch(ref.uri, hurried=hurried)
+    _check_size(ref, ref.size or 0)
+    data = fetch(ref.uri, hurried=hurried) if is_web(ref.uri) else _read_listed(ref)
+    _check_size(ref, len(data))
+    return data
+
+
+def _check_size(ref: SourceRef, size: int) -> None:
+    if size > MAX_FILE_BYTES:
+        raise TooLargeError(
+            f"has {size} bytes, an archive holds files of up to {MAX_FILE_BYTES}",
+            "Keep it beside the archive.",
+            ref.uri,
+        )
+
+
+def _read_listed(ref: SourceRef) -> bytes:
     for attempt in range(1, READ_ATTEMPTS + 1):
         try:
             data = _read(ref)

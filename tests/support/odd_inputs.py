@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import imagecodecs
 import numpy as np
 import skimage
 from PIL import Image, ImageCms, TiffImagePlugin
@@ -75,21 +76,21 @@ def flip(data: bytes, position: int) -> bytes:
 
 
 def damaged() -> Iterator[Odd]:
-    """What cannot be archived: each costs one row."""
+    """What is no picture, or a broken one: each costs one row, and what is a picture's is kept."""
     jpeg, plain = save(photo(), "JPEG", quality=90), save(photo(), "PNG")
     yield Odd("empty.jpg", b"", "failed", "not-an-image")
     yield Odd("text.jpg", b"Dear diary, this is no picture.\n" * 9, "failed", "not-an-image")
-    yield Odd("truncated.jpg", jpeg[: len(jpeg) // 2], "failed", "damaged-image")
-    yield Odd("header-only.jpg", jpeg[:20], "failed", "damaged-image")
-    yield Odd("truncated.png", plain[: len(plain) // 2], "failed", "damaged-image")
-    yield Odd("header-crc.png", flip(plain, 30), "failed", "damaged-image")
-    yield Odd("data-crc.png", flip(plain, len(plain) - 14), "failed", "damaged-image")
-    yield Odd("data.png", flip(plain, len(plain) // 2), "failed", "damaged-image")
-    yield Odd("truncated.tif", save(photo(), "TIFF")[:-4000], "failed", "damaged-image")
-    yield Odd("truncated.webp", save(photo(), "WEBP")[:-500], "failed", "damaged-image")
-    yield Odd("truncated.gif", animation("GIF")[:-900], "failed", "damaged-image")
+    yield Odd("truncated.jpg", jpeg[: len(jpeg) // 2], "kept", "damaged")
+    yield Odd("header-only.jpg", jpeg[:20], "kept", "damaged")
+    yield Odd("truncated.png", plain[: len(plain) // 2], "kept", "damaged")
+    yield Odd("header-crc.png", flip(plain, 30), "kept", "damaged")
+    yield Odd("data-crc.png", flip(plain, len(plain) - 14), "kept", "damaged")
+    yield Odd("data.png", flip(plain, len(plain) // 2), "kept", "damaged")
+    yield Odd("truncated.tif", save(photo(), "TIFF")[:-4000], "kept", "damaged")
+    yield Odd("truncated.webp", save(photo(), "WEBP")[:-500], "kept", "damaged")
+    yield Odd("truncated.gif", animation("GIF")[:-900], "kept", "damaged")
     bomb = png(50_000, 50_000, 1, 0, b"\0" * 100_000)
-    yield Odd("bomb.png", bomb, "failed", "too-many-pixels")
+    yield Odd("bomb.png", bomb, "kept", "too-many-pixels")
     yield Odd("notes.txt", b"Dear diary, this is no picture.\n", "skipped", "not-an-image")
     yield Odd("Thumbs.db", b"\xd0\xcf\x11\xe0" + bytes(60), "skipped", "system-file")
     yield Odd("README", b"", "skipped", "not-an-image")
@@ -123,7 +124,8 @@ def kept() -> Iterator[Odd]:
     yield Odd("pages.tif", animation("TIFF"), "kept", "multi-page")
     yield Odd("pages.mpo.jpg", animation("MPO"), "kept", "multi-picture")
     yield Odd("raw.nef", camera_raw(), "kept", "multi-page")
-    yield Odd("photo.jxl", b"\xff\x0a" + bytes(40), "kept", "unsupported-format")
+    jxl = imagecodecs.jpegxl_encode(np.asarray(image), lossless=True)
+    yield Odd("photo.jxl", jxl, "kept", "unsupported-format")
     heic = b"\0\0\0\x18ftypheic\0\0\0\0mif1heic" + bytes(40)
     yield Odd("photo.heic", heic, "kept", "unsupported-format")
 

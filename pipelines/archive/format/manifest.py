@@ -53,6 +53,8 @@ class ShardEntry(_Frozen):
 class Ledger(_Frozen):
     """Counts of one run. `unchanged` inputs were in the archive already, as what they are now.
 
+    damaged: of the kept, those with which something is wrong; see `schema.TROUBLES`.
+
     source_bytes and stored_bytes are those of the pictures that the run stored, so that neither
     failures nor duplicates flatter their ratio.
     """
@@ -62,6 +64,7 @@ class Ledger(_Frozen):
     kept: int = 0
     skipped: int = 0
     failed: int = 0
+    damaged: int = 0
     unchanged: int = 0
     source_bytes: int = 0
     stored_bytes: int = 0
@@ -69,7 +72,7 @@ class Ledger(_Frozen):
     def adds_up(self) -> bool:
         """inputs == encoded + kept + skipped + failed, unchanged ones counted as skipped."""
         done = self.encoded + self.kept + self.skipped + self.failed
-        return self.inputs == done and self.unchanged <= self.skipped
+        return self.inputs == done and self.unchanged <= self.skipped and self.damaged <= self.kept
 
     def __add__(self, other: Ledger) -> Ledger:
         mine, theirs = self.model_dump(), other.model_dump()

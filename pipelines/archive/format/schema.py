@@ -22,6 +22,12 @@ EMBEDDING_SIZE = 96
 
 Status = Literal["encoded", "kept", "skipped", "failed"]
 
+TROUBLES = ("damaged", "internal", "out-of-memory", "verify-failed", "worker-died")
+"""Reasons for keeping a file with which something is wrong, or with which we went wrong."""
+
+DAMAGED = f"status = 'kept' AND reason IN {TROUBLES}"
+"""Those rows, in SQL."""
+
 
 def _field(name: str, kind: pa.DataType, meaning: str, *, nullable: bool = True) -> pa.Field:
     return pa.field(name, kind, nullable=nullable, metadata={"meaning": meaning})

@@ -10,6 +10,7 @@ import pyarrow as pa
 import pyarrow.dataset as ds
 
 from glassplate.codecs.errors import ConfigError
+from glassplate.pipelines.archive.format.schema import DAMAGED
 from glassplate.pipelines.errors import ShardDamagedError
 
 _NEWEST = """
@@ -17,17 +18,18 @@ _NEWEST = """
     QUALIFY row_number() OVER (PARTITION BY source_uri ORDER BY coalesce(run_id, run) DESC) = 1
 """
 _PICTURES = """
-    SELECT status, gone, codec, source_bytes, stored_bytes, bpp, psnr, ms_ssim, ssimulacra2,
+    SELECT status, reason, gone, codec, source_bytes, stored_bytes, bpp, psnr, ms_ssim, ssimulacra2,
         codec IS NOT NULL AND row_number() OVER (
             PARTITION BY image_id
             ORDER BY 4 * (codec IS NULL)::INT + 2 * gone::INT + (status = 'skipped')::INT
         ) = 1 AS counts
     FROM newest
 """
-_STATS = """
+_STATS = f"""
     SELECT count(*) AS sources,
         count(*) FILTER (status = 'encoded') AS encoded,
         count(*) FILTER (status = 'kept') AS kept,
+        count(*) FILTER ({DAMAGED}) AS damaged,
         count(*) FILTER (status = 'skipped') AS skipped,
         count(*) FILTER (status = 'failed') AS failed,
         count(*) FILTER (gone) AS gone,

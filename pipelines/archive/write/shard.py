@@ -16,6 +16,7 @@ from glassplate.pipelines.archive.format.manifest import FileEntry, Ledger, Shar
 from glassplate.pipelines.archive.format.parquet import _HashedParquet, open_parquet, write_parquet
 from glassplate.pipelines.archive.format.schema import (
     TABLES,
+    TROUBLES,
     BitstreamRow,
     ImageRow,
     LatentRow,
@@ -130,6 +131,7 @@ def ledger_of(images: Sequence[ImageRow]) -> Ledger:
     return Ledger(
         inputs=len(images),
         **counts,
+        damaged=sum(row.status == "kept" and row.reason in TROUBLES for row in images),
         source_bytes=sum(row.source_bytes or 0 for row in stored),
         stored_bytes=sum(row.stored_bytes or 0 for row in stored),
     )

@@ -11,6 +11,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from glassplate.pipelines.archive.format.schema import TROUBLES
 from glassplate.pipelines.compress.changes.absent import Absent, Absentees
 from glassplate.pipelines.compress.changes.catalogue import CHUNK_ROWS, Catalogue, Numbers, latest
 from glassplate.pipelines.compress.changes.settings import (
@@ -28,6 +29,8 @@ _COLUMNS = [
     *("source_uri", "source_version", "status", "reason", "error_stage", "gone"),
     *("codec", "codec_fingerprint", "bit_exact", "target", "quality", "settings"),
 ]
+_RETRIED = pa.array([*TROUBLES, "too-many-pixels", "unsupported-format"])
+"""Reasons for keeping a file that another try, limit or version may not have."""
 
 
 @dataclass(frozen=True)
@@ -36,8 +39,8 @@ class Known:
 
     number: of the row; -1: there is none.
     same: it is of the same version, and the source need not be read again.
-    failed: its source failed when it was last tried. holds: it says `encoded` or `kept`.
-    gone: its source was gone.
+    failed: its source failed when it was last tried. retried: its file was kept for what another
+    try may mend, which is asked for. holds: it says `encoded` or `kept`. gone: its source was gone.
     duplicate: it says `duplicate`. bare: so, in an older version of the format, without values.
     differs: its picture is stored by other settings than those of this run.
     otherwise: how many pictures are stored so, by codec and target, as far as they are `encoded`.
@@ -46,6 +49,7 @@ class Known:
     number: Numbers
     same: Mask
     failed: Mask
+    retried: Mask
     holds: Mask
     gone: Mask
     duplicate: Mask
@@ -80,13 +84,25 @@ def ask(
         absent.add(first, rows, others)
     differs = masks["differs"] & masks["same"] & masks.pop("encoded")
     counts = np.bincount(labels[differs], minlength=len(label_numbers))
+    masks["retried"] &= masks["same"] & retry_failed
     again = masks["failed"] & (retry_failed | masks.pop("unread"))
     masks["same"] &= ~again
     otherwise = Counter({label: int(counts[n]) for label, n in label_numbers.items() if counts[n]})
     return Known(number, otherwise=otherwise, **masks), absent.newest(catalogue)
 
 
-_MASKS = ("same", "failed", "unread", "encoded", "holds", "gone", "duplicate", "bare", "differs")
+_MASKS = (
+    "same",
+    "failed",
+    "retried",
+    "unread",
+    "encoded",
+    "holds",
+    "gone",
+    "duplicate",
+    "bare",
+    "differs",
+)
 
 
 def _facts(rows: pa.Table, versions: pa.Array, settings: Settings) -> dict[str, Mask]:
@@ -96,6 +112,9 @@ def _facts(rows: pa.Table, versions: pa.Array, settings: Settings) -> dict[str, 
     facts: dict[str, Any] = {
         "same": pc.equal(rows["source_version"], versions),
         "failed": pc.or_(failed, rows["error_stage"].is_valid()),
+        "retried": pc.and_(
+            pc.equal(rows["status"], "kept"), sure(pc.is_in(rows["reason"], value_set=_RETRIED))
+        ),
         "unread": pc.or_(sure(pc.equal(stage, "read")), pc.and_(listed, pc.invert(failed))),
         "encoded": pc.equal(rows["status"], "encoded"),
         "holds": pc.is_in(rows["status"], value_set=STORED),

@@ -72,7 +72,7 @@ def carried_rows(store: Store, carried: Sequence[Carried]) -> list[ImageRow]:
 
 
 def instead(store: Store, rows: Sequence[ImageRow], fallbacks: Sequence[Carried]) -> list[ImageRow]:
-    """The rows of a shard; a source that failed keeps the picture that is stored, and its error.
+    """The rows of a shard; a source with trouble keeps the picture that is stored, and its error.
 
     So it does if its bytes could not be read, or are those that are stored (the fallback is
     `known`). Raises OSError, pa.ArrowException.
@@ -81,7 +81,7 @@ def instead(store: Store, rows: Sequence[ImageRow], fallbacks: Sequence[Carried]
     failed = [
         (place, row, known[row.source_uri])
         for place, row in enumerate(rows)
-        if row.status == "failed" and row.source_uri in known
+        if row.error_code and row.source_uri in known
     ]
     kept = [one for one in failed if one[1].error_stage in ("list", "read") or one[2].known]
     result = list(rows)

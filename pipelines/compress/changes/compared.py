@@ -118,7 +118,7 @@ class _Comparison:
         """By hashing, or, where the version is the same, as the catalogue says."""
         known = self.known
         ids = hashes(self.refs, np.flatnonzero(~known.same), known.number, self.catalogue.sizes)
-        return ids | self._said(known.same & (known.bare | known.gone | reencode))
+        return ids | self._said(known.same & (known.bare | known.gone | known.retried | reencode))
 
     def _heirs(self) -> set[int]:
         """Found among the duplicates, whose ids become known."""
@@ -141,11 +141,13 @@ class _Comparison:
 
     def _redone(self, reencode: bool) -> set[str]:
         """Ids of the pictures that are encoded anew."""
+        again = np.flatnonzero(self.known.retried).tolist()
+        retried = {self.ids[place] for place in again if place in self.ids}
         if not reencode:
-            return set()
+            return retried
         differing = np.flatnonzero(self.known.differs & self.known.same)
         mine = {self.ids[place] for place in differing.tolist() if place in self.ids}
-        return mine | self.pictures.differing.intersection(self.ids.values())
+        return retried | mine | self.pictures.differing.intersection(self.ids.values())
 
     def _copied_and_new(self) -> tuple[set[int], set[int]]:
         """References whose bytes are stored, and those that are for workers."""

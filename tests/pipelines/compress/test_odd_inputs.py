@@ -60,12 +60,17 @@ def rows(archive: Archive) -> dict[str, Any]:
 def test_row(rows: dict[str, Any], odd: Odd) -> None:
     row = rows[odd.name]
     assert (row["status"], row["reason"] or row["error_code"]) == (odd.status, odd.why)
-    if odd.status == "failed":
+    if odd.status == "failed" or odd.why == "damaged":
         assert row["error_stage"] == "decode"
         assert odd.name in row["error_message"]
+    if odd.why in ("damaged", "too-many-pixels"):
+        assert row["codec"] in ("original", "jxl-jpeg")
+        assert row["stored_bytes"] <= len(odd.data) + 200
 
 
-@pytest.mark.parametrize("odd", [*KEPT, TINY], ids=named)
+@pytest.mark.parametrize(
+    "odd", [*KEPT, *(o for o in DAMAGED if o.status == "kept"), TINY], ids=named
+)
 def test_kept_files_come_back_byte_for_byte(archive: Archive, odd: Odd) -> None:
     assert archive.original(odd.name)[0] == odd.data
 

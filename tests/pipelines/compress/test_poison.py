@@ -35,16 +35,19 @@ def poisoned(source: Path) -> Path:
 
 
 def check_named(config: CompressConfig, source: Path) -> None:
-    rows = open_archive(config.archive).where("status = 'failed'").to_pylist()
+    archive = open_archive(config.archive)
+    rows = archive.where("error_code is not null").to_pylist()
     assert {row["name"]: row["error_stage"] for row in rows} == DEAD
+    assert {(row["status"], row["reason"]) for row in rows} == {("kept", "worker-died")}
     assert {row["error_code"] for row in rows} == {"worker-died"}
+    assert all(archive.original(name)[0] == (source / name).read_bytes() for name in DEAD)
     assert all(row["source_uri"] in row["error_message"] for row in rows)
     check_whole(config, source, DEAD)
 
 
 def test_in_one_run_with_worker_processes(poisoned: Path, configure: Any) -> None:
     config = configure("die", workers=2, plugins=PLUGINS)
-    assert compress(config).ledger.failed == 2
+    assert compress(config).ledger.damaged == 2
     check_named(config, poisoned)
     assert compress(config).snapshot is None  # not tried again every night
 
@@ -75,5 +78,5 @@ def cluster(request: Any, tmp_path: Path, importable: None) -> Iterator[Cluster]
 
 def test_in_one_run_on_a_cluster(cluster: Cluster, poisoned: Path, configure: Any) -> None:
     config = configure("die", plugins=PLUGINS, runner=cluster.runner)
-    assert compress(config).ledger.failed == 2
+    assert compress(config).ledger.damaged == 2
     check_named(config, poisoned)

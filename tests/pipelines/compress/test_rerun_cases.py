@@ -307,7 +307,7 @@ def test_what_failed_before_does_not_stop_a_run(source: Path, configure: Configu
     run_here(config)
     for number in range(12):
         (source / f"bad{number}.bmp").write_bytes(b"no picture %d" % number)
-    with pytest.raises(TooManyFailuresError, match="12 of 12 new inputs failed"):
+    with pytest.raises(TooManyFailuresError, match="12 of 12 new inputs failed or are damaged"):
         run_here(config)
     run_here(configure("raise", max_failures=1))
     touch(*source.glob("bad*.bmp"))

@@ -13,7 +13,12 @@ from hypothesis import strategies as st
 from odd_inputs import Odd
 from PIL import Image, ImageOps
 
-from glassplate.codecs.errors import GlassplateError, NotAnImageError, TooManyPixelsError
+from glassplate.codecs.errors import (
+    DamagedImageError,
+    GlassplateError,
+    NotAnImageError,
+    TooManyPixelsError,
+)
 from glassplate.pipelines.pictures.formats import claims_to_be_a_picture
 from glassplate.pipelines.pictures.ingest import Picture, ingest
 from glassplate.pipelines.pictures.metadata.orientation import orientation_of, reset_exif
@@ -35,7 +40,7 @@ def read(odd: Odd) -> Picture:
 def test_damaged(odd: Odd) -> None:
     with pytest.raises(GlassplateError) as caught:
         read(odd)
-    assert caught.value.code == odd.why
+    assert caught.value.code == {"damaged": DamagedImageError.code}.get(odd.why, odd.why)
     assert caught.value.subject == odd.name
     if odd.why == NotAnImageError.code:
         assert claims_to_be_a_picture(odd.name) == (odd.status == "failed")
