@@ -45,8 +45,8 @@ from glassplate.pipelines.pictures.formats import claims_to_be_a_picture
 from glassplate.pipelines.pictures.ingest import ingest, without_pixels
 from glassplate.pipelines.sources.choice import SYSTEM_FILE, is_system_file
 from glassplate.pipelines.sources.packed.parquet import SCHEME
+from glassplate.pipelines.sources.places.refs import Outcome, SourceRef
 from glassplate.pipelines.sources.reading import read_source
-from glassplate.pipelines.sources.refs import Outcome, SourceRef
 from glassplate.pipelines.storage.store import Store
 
 logger = logging.getLogger(__name__)

@@ -22,7 +22,7 @@ from glassplate.pipelines.compress.planning import ShardPlan, source_ref
 from glassplate.pipelines.compress.tiers import Tiers
 from glassplate.pipelines.errors import WorkerDiedError, WorkerError
 from glassplate.pipelines.jobs.child_process import Answer, Child, ChildPool
-from glassplate.pipelines.sources.refs import SourceRef
+from glassplate.pipelines.sources.places.refs import SourceRef
 
 logger = logging.getLogger(__name__)
 

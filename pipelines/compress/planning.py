@@ -29,7 +29,7 @@ from glassplate.pipelines.compress.codec import build_codec
 from glassplate.pipelines.compress.config import CompressConfig
 from glassplate.pipelines.sources.extent import extent_of
 from glassplate.pipelines.sources.listing import list_source
-from glassplate.pipelines.sources.refs import SourceRef
+from glassplate.pipelines.sources.places.refs import SourceRef
 from glassplate.pipelines.storage.store import Store
 
 MIN_SHARD_INPUTS, MAX_SHARD_INPUTS = 8, 512

@@ -13,7 +13,7 @@ from glassplate.pipelines.compress.changes.carried import copied
 from glassplate.pipelines.compress.tiers import Original, Stored, Tiers
 from glassplate.pipelines.compress.trouble import Trouble
 from glassplate.pipelines.pictures.ingest import Picture
-from glassplate.pipelines.sources.refs import Outcome, SourceRef
+from glassplate.pipelines.sources.places.refs import Outcome, SourceRef
 
 
 @dataclass

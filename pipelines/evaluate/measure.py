@@ -20,8 +20,8 @@ from glassplate.codecs.measures.structure import ms_ssim
 from glassplate.pipelines.codec_choice import build_choice
 from glassplate.pipelines.pictures.ingest import ingest
 from glassplate.pipelines.pictures.limits import DEFAULT_MAX_PIXELS
+from glassplate.pipelines.sources.places.refs import SourceRef
 from glassplate.pipelines.sources.reading import read_source
-from glassplate.pipelines.sources.refs import SourceRef
 
 
 @dataclass(frozen=True)

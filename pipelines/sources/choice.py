@@ -15,7 +15,7 @@ from functools import cached_property
 from braceexpand import braceexpand
 from fsspec.utils import glob_translate
 
-from glassplate.pipelines.sources.refs import SourceRef
+from glassplate.pipelines.sources.places.refs import SourceRef
 
 SYSTEM_FILE = "system-file"
 """The reason of rows for files that an operating system leaves beside pictures."""

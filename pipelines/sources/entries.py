@@ -14,17 +14,17 @@ from urllib.parse import urljoin
 import pyarrow.parquet as pq
 
 from glassplate.pipelines.sources.packed.parquet import image_columns, list_images
+from glassplate.pipelines.sources.packed.tables import ListTable, read_lines, read_list
 from glassplate.pipelines.sources.packed.zip_and_tar import PACKED_ERRORS, list_packed, split_packed
 from glassplate.pipelines.sources.places.folders import local_ref, plain_path, plain_url
 from glassplate.pipelines.sources.places.objects import file_system, object_ref
-from glassplate.pipelines.sources.places.web import fetch, is_web, web_ref
-from glassplate.pipelines.sources.refs import (
+from glassplate.pipelines.sources.places.refs import (
     SourceRef,
     failed_ref,
     safe_name,
     skipped_ref,
 )
-from glassplate.pipelines.sources.tables import ListTable, read_lines, read_list
+from glassplate.pipelines.sources.places.web import fetch, is_web, web_ref
 
 logger = logging.getLogger(__name__)
 

@@ -9,6 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
+from glassplate.pipelines.sources.packed.tables import LIST_SUFFIXES
 from glassplate.pipelines.sources.packed.zip_and_tar import (
     PACKED_ERRORS,
     is_packed,
@@ -18,9 +19,8 @@ from glassplate.pipelines.sources.packed.zip_and_tar import (
 )
 from glassplate.pipelines.sources.places.folders import glob_root
 from glassplate.pipelines.sources.places.objects import file_system
+from glassplate.pipelines.sources.places.refs import as_on_disk, printable
 from glassplate.pipelines.sources.places.web import is_web
-from glassplate.pipelines.sources.refs import as_on_disk, printable
-from glassplate.pipelines.sources.tables import LIST_SUFFIXES
 from glassplate.pipelines.storage.errors import file_errors
 
 logger = logging.getLogger(__name__)

@@ -17,6 +17,7 @@ from glassplate.pipelines.errors import SourceError
 from glassplate.pipelines.sources.choice import Choice, alternatives
 from glassplate.pipelines.sources.entries import list_lines, list_table
 from glassplate.pipelines.sources.packed.shards import unpacked
+from glassplate.pipelines.sources.packed.tables import LIST_SUFFIXES, looks_like_entry
 from glassplate.pipelines.sources.packed.zip_and_tar import (
     PACKED_ERRORS,
     is_packed,
@@ -34,9 +35,8 @@ from glassplate.pipelines.sources.places.folders import (
     walk,
 )
 from glassplate.pipelines.sources.places.objects import file_system, list_objects
+from glassplate.pipelines.sources.places.refs import SourceRef, failed_ref, safe_name
 from glassplate.pipelines.sources.places.web import is_web, look, seen_ref
-from glassplate.pipelines.sources.refs import SourceRef, failed_ref, safe_name
-from glassplate.pipelines.sources.tables import LIST_SUFFIXES, looks_like_entry
 from glassplate.pipelines.storage.errors import file_errors
 
 _EVERYTHING = Choice()

@@ -10,8 +10,8 @@ from glassplate.pipelines.errors import StorageError
 from glassplate.pipelines.sources.packed.parquet import SCHEME, read_image
 from glassplate.pipelines.sources.packed.zip_and_tar import PACKED_ERRORS, read_packed
 from glassplate.pipelines.sources.places.folders import local_ref
+from glassplate.pipelines.sources.places.refs import SourceRef, cause_of
 from glassplate.pipelines.sources.places.web import fetch, is_web
-from glassplate.pipelines.sources.refs import SourceRef, cause_of
 from glassplate.pipelines.storage.errors import file_errors
 
 READ_ATTEMPTS = 3

@@ -23,7 +23,7 @@ from glassplate.pipelines.compress.changes.settings import (
     targets,
 )
 from glassplate.pipelines.sources.extent import Extent
-from glassplate.pipelines.sources.refs import SourceRef
+from glassplate.pipelines.sources.places.refs import SourceRef
 
 _COLUMNS = [
     *("source_uri", "source_version", "status", "reason", "error_stage", "gone"),

@@ -27,7 +27,7 @@ from glassplate.pipelines.compress.changes.equal_files import grouped, hashes
 from glassplate.pipelines.compress.changes.pictures_held import pictures
 from glassplate.pipelines.compress.changes.settings import Mask, Settings
 from glassplate.pipelines.sources.extent import Extent, are_gone
-from glassplate.pipelines.sources.refs import SourceRef
+from glassplate.pipelines.sources.places.refs import SourceRef
 
 
 @dataclass(frozen=True)

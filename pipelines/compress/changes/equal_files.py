@@ -11,8 +11,8 @@ from concurrent.futures import ThreadPoolExecutor
 from glassplate.codecs.errors import InputError
 from glassplate.pipelines.compress.changes.catalogue import Numbers
 from glassplate.pipelines.compress.changes.settings import Mask
+from glassplate.pipelines.sources.places.refs import SourceRef
 from glassplate.pipelines.sources.reading import read_source
-from glassplate.pipelines.sources.refs import SourceRef
 
 logger = logging.getLogger(__name__)
 

@@ -18,8 +18,8 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from glassplate.pipelines.sources.packed.sidecars import exported
-from glassplate.pipelines.sources.refs import SourceRef, printable, safe_name, skipped_ref
-from glassplate.pipelines.sources.tables import plain_columns
+from glassplate.pipelines.sources.packed.tables import plain_columns
+from glassplate.pipelines.sources.places.refs import SourceRef, printable, safe_name, skipped_ref
 
 SCHEME = "parquet://"
 _NAMES = {

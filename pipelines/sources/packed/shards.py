@@ -10,9 +10,9 @@ from pathlib import PurePosixPath
 import pyarrow as pa
 
 from glassplate.codecs.errors import UnreadableError, VanishedError
+from glassplate.pipelines.sources.packed.tables import looks_like_entry
 from glassplate.pipelines.sources.packed.zip_and_tar import PACKED_ERRORS, is_packed
-from glassplate.pipelines.sources.refs import SourceRef, failed_ref
-from glassplate.pipelines.sources.tables import looks_like_entry
+from glassplate.pipelines.sources.places.refs import SourceRef, failed_ref
 from glassplate.pipelines.storage.errors import file_errors
 
 logger = logging.getLogger(__name__)

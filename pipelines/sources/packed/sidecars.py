@@ -13,7 +13,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from glassplate.pipelines.sources.packed.members import Member
-from glassplate.pipelines.sources.tables import looks_like_entry
+from glassplate.pipelines.sources.packed.tables import looks_like_entry
 
 _TEXTS = {"txt", "text", "caption", "cls", "cls2", "label", "id", "url"}
 _LARGEST = 1 << 20

@@ -24,7 +24,7 @@ from fsspec.utils import glob_translate
 from glassplate.pipelines.sources.packed.members import Member, Members, members_of
 from glassplate.pipelines.sources.packed.sidecars import exported, sidecars
 from glassplate.pipelines.sources.places.folders import WILDCARD, glob_root, plain_url
-from glassplate.pipelines.sources.refs import (
+from glassplate.pipelines.sources.places.refs import (
     SourceRef,
     as_on_disk,
     below,

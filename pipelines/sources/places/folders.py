@@ -11,7 +11,7 @@ from pathlib import Path, PurePosixPath
 
 from fsspec.utils import glob_translate
 
-from glassplate.pipelines.sources.refs import (
+from glassplate.pipelines.sources.places.refs import (
     SourceRef,
     below,
     failed_ref,

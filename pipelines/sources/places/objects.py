@@ -9,7 +9,7 @@ import fsspec
 from fsspec import AbstractFileSystem
 
 from glassplate.pipelines.sources.places.folders import glob_root, plain_path
-from glassplate.pipelines.sources.refs import SourceRef, below, safe_name
+from glassplate.pipelines.sources.places.refs import SourceRef, below, safe_name
 
 _VERSION_KEYS = ("etag", "ETag", "md5Hash", "md5", "CRC", "LastModified", "last_modified", "mtime")
 

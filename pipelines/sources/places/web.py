@@ -24,7 +24,7 @@ from importlib.metadata import version
 import httpx
 
 from glassplate.codecs.errors import UnreadableError, VanishedError
-from glassplate.pipelines.sources.refs import SourceRef, failed_ref, safe_name
+from glassplate.pipelines.sources.places.refs import SourceRef, failed_ref, safe_name
 
 logger = logging.getLogger(__name__)
 

@@ -16,7 +16,7 @@ from glassplate.pipelines.compress.changes.catalogue import Catalogue
 from glassplate.pipelines.compress.changes.pictures_held import pictures
 from glassplate.pipelines.compress.changes.settings import Settings
 from glassplate.pipelines.sources.extent import Extent
-from glassplate.pipelines.sources.refs import SourceRef
+from glassplate.pipelines.sources.places.refs import SourceRef
 from glassplate.pipelines.storage.store import Store
 from tests.pipelines.archive.building import CODEC, commit, encoded, failed
 

@@ -19,7 +19,7 @@ from glassplate.pipelines.compress.planning import (
     _shards,
     plan_run,
 )
-from glassplate.pipelines.sources.refs import SourceRef
+from glassplate.pipelines.sources.places.refs import SourceRef
 
 sizes = st.lists(st.integers(0, MAX_SHARD_BYTES * 2), min_size=1, max_size=200)
 

@@ -13,7 +13,7 @@ import pytest
 
 from glassplate.pipelines.errors import SourceError
 from glassplate.pipelines.sources.listing import list_source
-from glassplate.pipelines.sources.tables import read_list
+from glassplate.pipelines.sources.packed.tables import read_list
 
 NAMES = ["a cat.png", "b.jpg", "c.TIFF"]
 

@@ -13,8 +13,8 @@ import pytest
 from glassplate.codecs.errors import UnreadableError
 from glassplate.pipelines.errors import SourceError
 from glassplate.pipelines.sources.listing import list_source
+from glassplate.pipelines.sources.places.refs import SourceRef
 from glassplate.pipelines.sources.reading import read_source
-from glassplate.pipelines.sources.refs import SourceRef
 
 
 def member(name: str, kind: bytes = tarfile.REGTYPE, link: str = "") -> tarfile.TarInfo:
