@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import time
 from collections import Counter
 from dataclasses import dataclass
 from statistics import fmean
 
-from glassplate.pipelines.compress.encode import encode_refs, set_up_worker
+from glassplate.pipelines.compress.isolate import IsolatedEncoder
 from glassplate.pipelines.compress.planning import RunPlan
 
 
@@ -34,10 +33,7 @@ def estimate(plan: RunPlan, sample: int = 8) -> Estimate:
     config = plan.config
     refs = [ref for shard in plan.shards for ref in shard.refs if not ref.outcome]
     chosen = [refs[i * len(refs) // sample] for i in range(sample)] if len(refs) > sample else refs
-    tiers = set_up_worker(config)
-    started = time.monotonic()
-    rows = encode_refs(chosen, config, tiers)
-    seconds = time.monotonic() - started
+    rows, seconds = IsolatedEncoder(config).sample(chosen)
     sampled_bytes = sum(row.source_bytes or 0 for row in rows)
     source_bytes = sum(ref.size or 0 for ref in refs)
     scale = source_bytes / sampled_bytes if sampled_bytes else 0.0

@@ -11,11 +11,13 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Mapping
+import time
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
 from glassplate.codecs.errors import GlassplateError
+from glassplate.pipelines.archive.format.schema import ImageRow
 from glassplate.pipelines.compress.config import CompressConfig
 from glassplate.pipelines.compress.encode import Death, encode_refs, encode_shard, set_up_worker
 from glassplate.pipelines.compress.planning import ShardPlan, source_ref
@@ -61,6 +63,22 @@ class IsolatedEncoder:
                 shard.key,
             )
 
+    def sample(self, refs: Sequence[SourceRef]) -> tuple[list[ImageRow], float]:
+        """Encode references and throw it away: their rows, and the seconds that it took.
+
+        What kills the child has no row. Raises WorkerError if it reports an error.
+        """
+        with self._pool.child() as child:
+            told = _ask(child, _sample_of(refs))
+            parts = [told] if told else [_ask(child, _sample_of([ref])) for ref in refs]
+        done = [part for part in parts if part]
+        rows = [ImageRow(**row) for part in done for row in part["rows"]]
+        return rows, sum(part["seconds"] for part in done)
+
+
+def _sample_of(refs: Sequence[SourceRef]) -> dict[str, Any]:
+    return {"sample": [asdict(ref) for ref in refs]}
+
 
 def _try_alone(ref: SourceRef, child: Child) -> Death | None:
     """At which stage a picture kills the child, if it does, and its outcome.
@@ -81,19 +99,32 @@ def _try_alone(ref: SourceRef, child: Child) -> Death | None:
 
 def _survives(child: Child, request: Mapping[str, Any]) -> bool:
     """Whether the child answers. Raises WorkerError if it answers with an error."""
+    return _ask(child, request) is not None
+
+
+def _ask(child: Child, request: Mapping[str, Any]) -> dict[str, Any] | None:
+    """What it answers; None if it died. Raises WorkerError if it answers with an error."""
     answer = child.ask(json.dumps(request))
     if answer is None:
-        return False
-    if error := json.loads(answer):
+        return None
+    told: dict[str, Any] = json.loads(answer)
+    if error := told.get("error"):
         raise WorkerError(error)
-    return True
+    return told
 
 
 def greeted(config_json: str) -> Answer:
-    """The child: answers null or what went wrong."""
+    """The child: answers what it did, or what went wrong."""
     config = CompressConfig.model_validate_json(config_json)
     stages = {"encode": set_up_worker(config), "decode": Tiers(_decoding_only(config))}
-    return lambda request: json.dumps(_answer(json.loads(request), stages))
+
+    def answer(request: str) -> str:
+        try:
+            return json.dumps(_do(json.loads(request), stages))
+        except (GlassplateError, OSError) as error:
+            return json.dumps({"error": str(error)})
+
+    return answer
 
 
 def _decoding_only(config: CompressConfig) -> CompressConfig:
@@ -103,19 +134,19 @@ def _decoding_only(config: CompressConfig) -> CompressConfig:
     )
 
 
-def _answer(request: Mapping[str, Any], stages: Mapping[str, Tiers]) -> str | None:
+def _do(request: Mapping[str, Any], stages: Mapping[str, Tiers]) -> dict[str, Any]:
+    tiers = stages[request.get("stage", "encode")]
     if "ref" in request:
-        tiers = stages[request["stage"]]
         ref = source_ref(request["ref"])
         death = request.get("death")
         deaths = {ref.uri: (death[0], tuple(death[1]))} if death else {}
         encode_refs([ref], tiers.config, tiers, deaths)
-        return None
-    tiers = stages["encode"]
+        return {}
+    if "sample" in request:
+        started = time.monotonic()
+        rows = encode_refs([source_ref(ref) for ref in request["sample"]], tiers.config, tiers)
+        return {"rows": [asdict(row) for row in rows], "seconds": time.monotonic() - started}
     deaths = {uri: (stage, tuple(what)) for uri, (stage, what) in request["deaths"].items()}
-    try:
-        shard = ShardPlan.from_json(request["shard"])
-        encode_shard(shard, tiers.config, tiers, deaths, one_by_one=request["one_by_one"])
-    except (GlassplateError, OSError) as error:
-        return str(error)
-    return None
+    shard = ShardPlan.from_json(request["shard"])
+    encode_shard(shard, tiers.config, tiers, deaths, one_by_one=request["one_by_one"])
+    return {}

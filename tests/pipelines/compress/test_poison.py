@@ -18,6 +18,8 @@ from wholeness import check_whole
 
 from glassplate.pipelines import open_archive
 from glassplate.pipelines.compress.config import CompressConfig
+from glassplate.pipelines.compress.estimate import estimate
+from glassplate.pipelines.compress.planning import plan_run
 from glassplate.pipelines.compress.run import compress
 
 pytestmark = pytest.mark.slow
@@ -65,6 +67,12 @@ def test_a_healthy_picture_is_not_blamed_for_a_kill(source: Path, configure: Any
     run.kill_a_worker()
     assert run.finish() == "committed"
     check_whole(config, source)
+
+
+def test_an_estimate_survives_them(poisoned: Path, configure: Any) -> None:
+    config = configure("die", plugins=PLUGINS, workers=1)
+    guess = estimate(plan_run(config), sample=22)
+    assert (guess.inputs, guess.sampled) == (22, 20)
 
 
 @pytest.fixture(params=["dask", "portable"])
