@@ -59,7 +59,7 @@ def open_picture(
         source: The bytes of a file, or its path.
         max_pixels: Checked against the header, before anything is decoded.
         subject: How errors name the picture.
-        formats: Which decoders may look at it; None: all that start no program.
+        formats: Which decoders may look at it, but those that start programs; None: all others.
 
     Raises TooManyPixelsError, UnsupportedImageError for a format that Pillow has no decoder for,
     PILLOW_ERRORS.
@@ -67,7 +67,7 @@ def open_picture(
     Image.init()
     if formats is None:
         formats = [name for name in Image.ID if name not in _START_PROGRAMS]
-    if unknown := set(formats) - set(Image.OPEN):
+    if unknown := set(formats) - (set(Image.OPEN) - {*_START_PROGRAMS}):
         raise UnsupportedImageError(f"Pillow does not read {', '.join(unknown)}", "", subject)
     file = io.BytesIO(source) if isinstance(source, bytes) else source
     with _limit_is_ours(), Image.open(file, formats=list(formats)) as image:

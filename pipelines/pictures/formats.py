@@ -42,6 +42,12 @@ _MAGIC: tuple[tuple[bytes, str], ...] = (
     (b"AT&TFORM", "DJVU"),
     (b"\x8aMNG", "MNG"),
     (b"P7\n", "PAM"),
+    (b"BLP1", "BLP"),
+    (b"BLP2", "BLP"),
+    (b"DanM", "MSP"),
+    (b"LinS", "MSP"),
+    (b"Image type: ", "IM"),
+    (b"\xc5\xd0\xd3\xc6", "EPS"),
 )
 _BRANDS = {
     "AVIF": {b"avif", b"avis"},
@@ -51,6 +57,7 @@ _BRANDS = {
 _NETPBM_HEADER = 1 << 16
 _JXL = b"\xff\x0a"
 _NETPBM = re.compile(rb"P[1-6](?:\s|#[^\r\n]*[\r\n])+\d")
+_EPS = re.compile(rb"%!PS-Adobe-\d\.\d EPSF")
 _PFM = re.compile(rb"P[Ff4]\s+\d+\s+\d+\s+[-+]?[\d.]")
 _NETPBM_SUFFIXES = {".pbm", ".pgm", ".ppm", ".pnm"}
 _BMP_HEADERS = {12, 16, 40, 52, 56, 64, 108, 124}
@@ -87,6 +94,8 @@ def sniff(data: bytes, name: str) -> str | None:
         return "PPM"
     if _PFM.match(data):
         return "PFM"
+    if _EPS.match(data):
+        return "EPS"
     if data.startswith(_JXL) and (suffix == ".jxl" or _is_jxl(data)):
         return "JXL"
     pattern, weak_label = _WEAK_MAGIC.get(suffix, (None, ""))

@@ -23,7 +23,7 @@ from glassplate.pipelines.compress.changes.settings import (
     targets,
 )
 from glassplate.pipelines.sources.extent import Extent
-from glassplate.pipelines.sources.places.refs import SourceRef
+from glassplate.pipelines.sources.places.refs import NO_VERSION, SourceRef
 
 _COLUMNS = [
     *("source_uri", "source_version", "status", "reason", "error_stage", "gone"),
@@ -110,7 +110,9 @@ def _facts(rows: pa.Table, versions: pa.Array, settings: Settings) -> dict[str, 
     failed, stage = pc.equal(rows["status"], "failed"), rows["error_stage"]
     listed = sure(pc.equal(stage, "list"))
     facts: dict[str, Any] = {
-        "same": pc.equal(rows["source_version"], versions),
+        "same": pc.and_(
+            pc.equal(rows["source_version"], versions), pc.not_equal(versions, NO_VERSION)
+        ),
         "failed": pc.or_(failed, rows["error_stage"].is_valid()),
         "retried": pc.and_(
             pc.equal(rows["status"], "kept"), sure(pc.is_in(rows["reason"], value_set=_RETRIED))

@@ -22,6 +22,21 @@ class Box(NamedTuple):
         return self.kind.decode("latin-1").strip()
 
 
+def end_of_boxes(data: bytes) -> int:
+    """Where the last whole box ends; at most the length of the data."""
+    position = 0
+    while position + 8 <= len(data):
+        size = number(data, position, 4)
+        if size == 1:
+            size = number(data, position + 8, 8)
+        if size == 0:
+            return len(data)
+        if size < 8 or position + size > len(data):
+            break
+        position += size
+    return position
+
+
 def boxes(data: bytes, start: int = 0, *, pixels: bool = False) -> Iterator[Box]:
     """The boxes that lie one behind the other; any bytes can be read.
 

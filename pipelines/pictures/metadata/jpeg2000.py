@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from glassplate.pipelines.pictures.metadata.boxes import Box, boxes
+from glassplate.pipelines.pictures.metadata.boxes import Box, boxes, end_of_boxes
 from glassplate.pipelines.pictures.metadata.facts import Facts, Loss, number
 from glassplate.pipelines.pictures.metadata.segment import Segment
 
-_CODESTREAM = b"\xff\x4f\xff\x51"
+_CODESTREAM, _END_OF_CODESTREAM = b"\xff\x4f\xff\x51", b"\xff\xd9"
 _XMP = bytes.fromhex("be7acfcb97a942e89c71999491e3afac")
 _CODING = (
     b"jP  ",
@@ -53,9 +53,19 @@ def read_jpeg2000(data: bytes) -> Facts:
             segments += _resolution(box)
         elif loss := _loss_of(box):
             losses.append(loss)
+    if start >= 0 and _end(data, start) < len(data):
+        losses.append(Loss("trailer", "bytes behind the picture"))
     if sum(box.kind == b"jp2c" for box in top) > 1:
         losses.append(Loss("multi-picture", "further pictures behind the first one"))
     return Facts(icc, None, xmp, tuple(segments), tuple(losses))
+
+
+def _end(data: bytes, codestream: int) -> int:
+    """Where the file ends by what it says: behind its last box, or its codestream."""
+    if codestream:
+        return end_of_boxes(data)
+    marker = data.rfind(_END_OF_CODESTREAM)
+    return marker + len(_END_OF_CODESTREAM) if marker >= 0 else len(data)
 
 
 def _of_channels(stream: bytes, header: list[Box]) -> Iterator[Loss]:

@@ -13,6 +13,9 @@ from glassplate.codecs.errors import UnreadableError, VanishedError
 
 Outcome = tuple[str, str, str]
 
+NO_VERSION = "None:"
+"""Of a file of which its server says neither size nor time nor tag: it is read by every run."""
+
 
 @dataclass(frozen=True)
 class SourceRef:

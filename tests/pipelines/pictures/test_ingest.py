@@ -135,3 +135,17 @@ def test_damage_never_raises_anything_untyped(data: st.DataObject) -> None:
     position = data.draw(st.integers(0, min(len(odd.data), 400) - 1))
     with suppress(GlassplateError):
         ingest(odd_inputs.flip(odd.data, position), odd.name, 1_000_000)
+
+
+@pytest.mark.parametrize("bare", [True, False])
+def test_bytes_behind_jpeg_2000_keep_the_file(bare: bool) -> None:
+    data = odd_inputs.save(odd_inputs.photo(), "JPEG2000", no_jp2=bare)
+    assert ingest(data, "a.jp2", 10_000_000).keep_reason is None
+    assert ingest(data + b"tail", "a.jp2", 10_000_000).keep_reason == "trailer"
+
+
+@pytest.mark.parametrize("suffix", ["eps", "im", "msp"])
+def test_pictures_of_seldom_formats_are_kept(suffix: str) -> None:
+    image = odd_inputs.photo().convert("1" if suffix == "msp" else "RGB")
+    data = odd_inputs.save(image, suffix.upper())
+    assert ingest(data, f"a.{suffix}", 10_000_000).keep_reason == "unsupported-format"
