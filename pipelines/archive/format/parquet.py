@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from typing import IO, Any
@@ -17,7 +17,18 @@ from glassplate.pipelines.storage.store import Store
 
 def open_parquet(store: Store, path: str, *, checksums: bool = True) -> pq.ParquetFile:
     """Open one Parquet file; damaged pages raise OSError when read, unless told otherwise."""
-    return pq.ParquetFile(store.open(path), page_checksum_verification=checksums)
+    return _ParquetFile(store.open(path), page_checksum_verification=checksums)
+
+
+class _ParquetFile(pq.ParquetFile):  # type: ignore[misc]
+    """Reads a row group by one thread.
+
+    A thread of Arrow's may still hold a buffer of a file that Python opened when Python ends, and
+    to let go of it then aborts the process.
+    """
+
+    def read_row_group(self, i: int, columns: Sequence[str] | None = None) -> pa.Table:
+        return super().read_row_group(i, columns, use_threads=False)
 
 
 def write_parquet(
