@@ -105,6 +105,7 @@ def ledger_table(ledger: Ledger) -> tuple[list[str], list[list[Any]]]:
     counts = {
         name: getattr(ledger, name)
         for name in ("inputs", "encoded", "kept", "damaged", "skipped", "failed", "unchanged")
+        if name != "damaged" or ledger.damaged
     }
     sizes = {
         "source": human_bytes(ledger.source_bytes),
