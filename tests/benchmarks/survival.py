@@ -66,8 +66,10 @@ def main() -> None:
         for number in range(20):
             picture = odd_inputs.photo(48, 32, left=8 * number, top=4 * number)
             picture.save(source / f"{number:02}.bmp")
-        _kills(kills, options.kills, source, end)
-    keep()
+        try:
+            _kills(kills, options.kills, source, end)
+        finally:
+            keep()
 
 
 def _result(containers: dict[str, Counter[str]], kills: Counter[str]) -> dict[str, Any]:

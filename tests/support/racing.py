@@ -41,10 +41,11 @@ class Racer:
 
     def kill_a_worker(self) -> None:
         """kill -9 one of its worker processes, if there is one (still)."""
-        workers = psutil.Process(self.process.pid).children(recursive=True)
-        servers = [w for w in workers if "glassplate.pipelines.jobs.fork_server" in w.cmdline()]
-        for worker in [w for server in servers for w in server.children()][:1]:
-            worker.kill()
+        with suppress(psutil.Error):  # it was faster
+            workers = psutil.Process(self.process.pid).children(recursive=True)
+            servers = [w for w in workers if "glassplate.pipelines.jobs.fork_server" in w.cmdline()]
+            for worker in [w for server in servers for w in server.children()][:1]:
+                worker.kill()
 
     def wait_for(self, marks: Path, count: int) -> None:
         """Until so many shards are staged; fails if the run ends first."""
