@@ -59,7 +59,8 @@ def deliver(
     if format_name == "PNG" and image and image.bit_exact and image.reason == "16-bit":
         from glassplate.pipelines.archive.deliver.deep import deep_png  # few pictures need it
 
-        deep = deep_png(archive.original(key)[0], region, image.name, archive.max_pixels)
+        with memory_errors(image.name):
+            deep = deep_png(archive.original(key)[0], region, image.name, archive.max_pixels)
         if deep:
             with _whole(path) as temporary:
                 temporary.write_bytes(deep)
