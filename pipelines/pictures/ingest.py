@@ -98,7 +98,7 @@ def ingest(data: bytes, subject: str, max_pixels: int, *, whole: bool = True) ->
     structure = source.structure
     for size in structure.sizes:
         check_size(size, max_pixels, subject)
-    if structure.fault and label == "PNG":  # Pillow does not look at the checksums of pixels
+    if structure.fault and structure.is_silent:
         raise _damaged(source, structure.fault)
     refused = None
     if label in DECODED and not (label == "TIFF" and structure.unusual):

@@ -14,6 +14,7 @@ import imagecodecs
 import numpy as np
 import skimage
 from PIL import Image, ImageCms, TiffImagePlugin
+from PIL.PngImagePlugin import PngInfo
 
 ORIENTATION = 0x0112
 XMP = b'<x:xmpmeta xmlns:x="adobe:ns:meta/"><rdf:Description tiff:Orientation="1"/></x:xmpmeta>'
@@ -75,25 +76,129 @@ def flip(data: bytes, position: int) -> bytes:
     return data[:position] + bytes([data[position] ^ 0x55]) + data[position + 1 :]
 
 
-def damaged() -> Iterator[Odd]:
-    """What is no picture, or a broken one: each costs one row, and what is a picture's is kept."""
-    jpeg, plain = save(photo(), "JPEG", quality=90), save(photo(), "PNG")
+def no_pictures() -> Iterator[Odd]:
+    """What is no picture, whatever its name says."""
     yield Odd("empty.jpg", b"", "failed", "not-an-image")
     yield Odd("text.jpg", b"Dear diary, this is no picture.\n" * 9, "failed", "not-an-image")
-    yield Odd("truncated.jpg", jpeg[: len(jpeg) // 2], "kept", "damaged")
-    yield Odd("header-only.jpg", jpeg[:20], "kept", "damaged")
-    yield Odd("truncated.png", plain[: len(plain) // 2], "kept", "damaged")
-    yield Odd("header-crc.png", flip(plain, 30), "kept", "damaged")
-    yield Odd("data-crc.png", flip(plain, len(plain) - 14), "kept", "damaged")
-    yield Odd("data.png", flip(plain, len(plain) // 2), "kept", "damaged")
-    yield Odd("truncated.tif", save(photo(), "TIFF")[:-4000], "kept", "damaged")
-    yield Odd("truncated.webp", save(photo(), "WEBP")[:-500], "kept", "damaged")
-    yield Odd("truncated.gif", animation("GIF")[:-900], "kept", "damaged")
-    bomb = png(50_000, 50_000, 1, 0, b"\0" * 100_000)
-    yield Odd("bomb.png", bomb, "kept", "too-many-pixels")
     yield Odd("notes.txt", b"Dear diary, this is no picture.\n", "skipped", "not-an-image")
-    yield Odd("Thumbs.db", b"\xd0\xcf\x11\xe0" + bytes(60), "skipped", "system-file")
+    yield Odd("cars.txt", b"BMW makes cars, and P5 is no picture.\n", "skipped", "not-an-image")
     yield Odd("README", b"", "skipped", "not-an-image")
+    yield Odd("Thumbs.db", b"\xd0\xcf\x11\xe0" + bytes(60), "skipped", "system-file")
+
+
+def damaged() -> Iterator[Odd]:
+    """Pictures that are not whole: somebody's only copy all the same."""
+    jpeg, plain = save(photo(), "JPEG", quality=90), save(photo(), "PNG")
+    deep = np.asarray(photo().convert("L")).astype(np.uint16) * 16
+    twelve = imagecodecs.jpeg_encode(deep, bitspersample=12)
+    for name, data in {
+        "truncated.jpg": jpeg[: len(jpeg) // 2],
+        "header-only.jpg": jpeg[:20],
+        "without-end.jpg": jpeg[:-2],
+        "truncated-12-bit.jpg": twelve[:-200],
+        "truncated.png": plain[: len(plain) // 2],
+        "header-crc.png": flip(plain, 30),
+        "data-crc.png": flip(plain, len(plain) - 14),
+        "data.png": flip(plain, len(plain) // 2),
+        "no-pixels.png": png(96, 64, 8, 2, b"too few"),
+        "truncated.tif": save(photo(), "TIFF")[:-4000],
+        "truncated-big.tif": save(photo(), "TIFF", big_tiff=True)[:-4000],
+        "truncated-raw.tif": save(photo(), "TIFF", compression=None)[:9000],
+        "truncated.webp": save(photo(), "WEBP")[:-500],
+        "truncated.gif": animation("GIF")[:-900],
+        "truncated.bmp": save(photo(), "BMP")[:-100],
+        "truncated.ppm": save(photo(), "PPM")[:-100],
+        "truncated.pfm": pfm()[:-4],
+        "truncated.pam": pam()[:-1],
+        "truncated.avif": save(photo(), "AVIF")[:-100],
+        "truncated.jp2": save(photo(), "JPEG2000")[:-100],
+        "truncated.jxl": imagecodecs.jpegxl_encode(np.asarray(photo()), usecontainer=False)[:-100],
+        "truncated-box.jxl": imagecodecs.jpegxl_encode(np.asarray(photo()), usecontainer=True)[:-9],
+        "truncated.qoi": imagecodecs.qoi_encode(np.asarray(photo()))[:-100],
+        "second.mpo.jpg": animation("MPO")[:-300],
+    }.items():
+        yield Odd(name, data, "kept", "damaged")
+
+
+def too_large() -> Iterator[Odd]:
+    """What declares more pixels than are allowed: never decoded."""
+    why = "too-many-pixels"
+    yield Odd("bomb.png", png(50_000, 50_000, 1, 0, b"\0" * 100_000), "kept", why)
+    frames = animation("GIF")
+    later = frames.rindex(b"\x2c\0\0\0\0")
+    large = frames[: later + 5] + b"\xff\xff\xff\xff" + frames[later + 9 :]
+    yield Odd("later-frame.gif", large, "kept", why)
+    yield Odd("large.pfm", b"Pf\n60000 60000\n-1.0\n" + bytes(40), "kept", why)
+
+
+def pfm() -> bytes:
+    grey = np.asarray(photo().convert("L"), dtype="<f4") / 255
+    return b"Pf\n96 64\n-1.0\n" + grey.tobytes()
+
+
+def pam() -> bytes:
+    header = b"P7\nWIDTH 96\nHEIGHT 64\nDEPTH 3\nMAXVAL 255\nTUPLTYPE RGB\nENDHDR\n"
+    return header + np.asarray(photo()).tobytes()
+
+
+def bmp(bits: int, compression: int, masks: tuple[int, ...] = ()) -> bytes:
+    """A BMP of 16 x 8 pixels that Pillow does not read, of zeros."""
+    row, colours = (16 * bits + 31) // 32 * 4, 4 * (1 << bits if bits <= 8 else 0)
+    offset = 14 + 40 + 4 * len(masks) + colours
+    info = struct.pack("<IiiHHIIiiII", 40, 16, 8, 1, bits, compression, 0, 0, 0, 0, 0)
+    head = b"BM" + struct.pack("<IHHI", offset + 8 * row, 0, 0, offset)
+    return head + info + struct.pack(f"<{len(masks)}I", *masks) + bytes(colours + 8 * row)
+
+
+def tiff_in(compression: int, pixels: bytes, order: str = "<", photometric: int = 2) -> bytes:
+    """A TIFF of 96 x 64 RGB pixels in one strip, by any compression."""
+    tags = [
+        *((256, 96), (257, 64), (258, 8), (259, compression), (262, photometric)),
+        *((273, 8), (277, 3), (278, 64), (279, len(pixels))),
+    ]
+    ifd = struct.pack(order + "H", len(tags)) + b"".join(
+        struct.pack(order + "HHII", tag, 4, 1, value) for tag, value in tags
+    )
+    magic = b"II*\0" if order == "<" else b"MM\0*"
+    return magic + struct.pack(order + "I", 8 + len(pixels)) + pixels + ifd + bytes(4)
+
+
+def unsupported() -> Iterator[Odd]:
+    """What our decoders do not read, and is sound as far as its structure tells."""
+    rgb = np.asarray(photo())
+    deep = rgb.astype(np.uint16) * 16
+    long_text = PngInfo()
+    long_text.add_text("Comment", "plate " * 400_000, zip=True)
+    for name, data in {
+        "12-bit.jpg": imagecodecs.jpeg_encode(deep, bitspersample=12),
+        "two-channels.jpg": two_channels(),
+        "ls.jls": imagecodecs.jpegls_encode(rgb),
+        "webp.tif": tiff_in(50001, save(photo(), "WEBP")),
+        "png.tif": tiff_in(34933, save(photo(), "PNG"), ">"),
+        "ycbcr.tif": tiff_in(1, rgb.tobytes(), photometric=6),
+        "float.pfm": pfm(),
+        "rgb.pam": pam(),
+        "odd-fields.bmp": bmp(16, 3, (0x0F00, 0x00F0, 0x000F)),
+        "2-bit.bmp": bmp(2, 0),
+        "long-text.png": save(photo(), "PNG", pnginfo=long_text),
+        "long-icc.png": save(photo(), "PNG", icc_profile=b"profile " * 200_000),
+        "bare.jxl": imagecodecs.jpegxl_encode(rgb, usecontainer=False),
+        "boxes.jxl": imagecodecs.jpegxl_encode(rgb, usecontainer=True),
+        "bare-jxl": imagecodecs.jpegxl_encode(rgb[:40], usecontainer=False),
+        "photo.qoi": imagecodecs.qoi_encode(rgb),
+        "photo.heic": b"\0\0\0\x18ftypheic\0\0\0\0mif1heic" + bytes(40),
+    }.items():
+        yield Odd(name, data, "kept", "unsupported-format")
+
+
+def two_channels() -> bytes:
+    """A JPEG file whose frame and scan have two components."""
+    grey = save(photo().convert("L"), "JPEG")
+    frame, scan = grey.index(b"\xff\xc0"), grey.index(b"\xff\xda")
+    height_width = grey[frame + 5 : frame + 9]
+    sof = b"\xff\xc0\0\x0e\x08" + height_width + b"\x02\x01\x11\0\x02\x11\0"
+    sos = b"\xff\xda\0\x0a\x02\x01\0\x02\0\0\x3f\0"
+    return grey[:frame] + sof + grey[frame + 13 : scan] + sos + grey[scan + 10 :]
 
 
 def kept() -> Iterator[Odd]:
@@ -124,10 +229,6 @@ def kept() -> Iterator[Odd]:
     yield Odd("pages.tif", animation("TIFF"), "kept", "multi-page")
     yield Odd("pages.mpo.jpg", animation("MPO"), "kept", "multi-picture")
     yield Odd("raw.nef", camera_raw(), "kept", "multi-page")
-    jxl = imagecodecs.jpegxl_encode(np.asarray(image), lossless=True)
-    yield Odd("photo.jxl", jxl, "kept", "unsupported-format")
-    heic = b"\0\0\0\x18ftypheic\0\0\0\0mif1heic" + bytes(40)
-    yield Odd("photo.heic", heic, "kept", "unsupported-format")
 
 
 def with_alpha(width: int = 96, height: int = 64) -> Image.Image:

@@ -48,12 +48,14 @@ class Structure:
         first is the picture's own.
     pictures: How many pictures of their own a TIFF or JPEG 2000 file holds, else 0.
     unusual: A property that decoders often lack, as a noun phrase.
+    is_silent: Whether decoders pass over the fault in silence.
     fault: What is broken, as a clause that goes on from the file's name; None: the file is sound.
     """
 
     sizes: tuple[Size, ...] = ()
     pictures: int = 0
     unusual: str | None = None
+    is_silent: bool = False
     fault: str | None = None
 
 
@@ -65,7 +67,7 @@ def read_structure(data: bytes, label: str) -> Structure:
             walk(data, found)
         except BrokenError as error:
             fault = str(error)
-    return Structure(tuple(found.sizes), found.pictures, found.unusual, fault)
+    return Structure(tuple(found.sizes), found.pictures, found.unusual, found.is_silent, fault)
 
 
 def picture_is_whole(data: bytes, start: int) -> bool:

@@ -26,11 +26,13 @@ class Found:
     sizes: Of every picture, frame or canvas that a decoder would make room for; the first is the
         picture's own.
     pictures: How many pictures of their own the file holds; 0: not counted.
+    is_silent: Whether decoders would pass over a fault here in silence.
     unusual: A property that decoders often lack, as a noun phrase.
     """
 
     sizes: list[Size] = field(default_factory=list)
     pictures: int = 0
+    is_silent: bool = False
     unusual: str | None = None
 
 

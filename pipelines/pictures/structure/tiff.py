@@ -62,7 +62,9 @@ def walk_tiff(data: bytes, found: Found) -> None:
         seen.add(start)
         if len(seen) > _MAX_DIRECTORIES:
             raise BrokenError(f"has more than {_MAX_DIRECTORIES} directories")
+        found.is_silent = True  # Pillow leaves out tags that it cannot read
         tags, following = _directory(data, start, layout)
+        found.is_silent = False
         _check_pixels(data, tags, found)
         waiting += [*([following] if following else []), *tags.get(_SUB_DIRECTORIES, ())]
     found.pictures = len(seen)

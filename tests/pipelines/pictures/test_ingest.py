@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import struct
 from contextlib import suppress
 
 import numpy as np
@@ -34,13 +35,35 @@ def read(odd: Odd) -> Picture:
     return ingest(odd.data, odd.name, LIMIT)
 
 
-@pytest.mark.parametrize(
-    "odd", [odd for odd in odd_inputs.damaged() if odd.why != "system-file"], ids=named
-)
+@pytest.mark.parametrize("odd", list(odd_inputs.damaged()), ids=named)
 def test_damaged(odd: Odd) -> None:
-    with pytest.raises(GlassplateError) as caught:
+    with pytest.raises(DamagedImageError) as caught:
         read(odd)
-    assert caught.value.code == {"damaged": DamagedImageError.code}.get(odd.why, odd.why)
+    assert caught.value.subject == odd.name
+    assert caught.value.cause.startswith(("ends ", "has ", "does not ", "cannot be decoded"))
+    assert "sound copy" in caught.value.fix
+
+
+@pytest.mark.parametrize("odd", list(odd_inputs.too_large()), ids=named)
+def test_too_large(odd: Odd) -> None:
+    with pytest.raises(TooManyPixelsError):
+        read(odd)
+
+
+@pytest.mark.parametrize("odd", list(odd_inputs.unsupported()), ids=named)
+def test_sound_but_unsupported(odd: Odd) -> None:
+    picture = read(odd)
+    assert picture.pixels is None
+    assert picture.keep_reason == "unsupported-format"
+    if not odd.name.endswith(".heic"):
+        assert picture.width
+        assert picture.height
+
+
+@pytest.mark.parametrize("odd", list(odd_inputs.no_pictures()), ids=named)
+def test_no_picture(odd: Odd) -> None:
+    with pytest.raises(NotAnImageError) as caught:
+        read(odd)
     assert caught.value.subject == odd.name
     if odd.why == NotAnImageError.code:
         assert claims_to_be_a_picture(odd.name) == (odd.status == "failed")
@@ -149,3 +172,57 @@ def test_pictures_of_seldom_formats_are_kept(suffix: str) -> None:
     image = odd_inputs.photo().convert("1" if suffix == "msp" else "RGB")
     data = odd_inputs.save(image, suffix.upper())
     assert ingest(data, f"a.{suffix}", 10_000_000).keep_reason == "unsupported-format"
+
+
+def test_a_further_picture_that_is_gone_is_no_damage() -> None:
+    data = odd_inputs.animation("MPO")
+    second = data.index(b"\xff\xd9\xff\xd8") + 2
+    picture = ingest(data[:second], "first.jpg", LIMIT)
+    assert (picture.keep_reason, picture.width, picture.height) == ("multi-picture", 48, 32)
+
+
+@pytest.mark.parametrize("kind", ["TIFF", "MPO"])
+def test_a_picture_is_as_large_as_its_first_frame(kind: str) -> None:
+    photo, small = odd_inputs.photo(), odd_inputs.photo(20, 10)
+    data = odd_inputs.save(photo, kind, save_all=True, append_images=[small])
+    picture = ingest(data, "pages", LIMIT)
+    assert (picture.width, picture.height) == photo.size
+
+
+def test_pages_are_no_larger_than_allowed() -> None:
+    first, later = odd_inputs.photo(20, 10), odd_inputs.photo()
+    pages = odd_inputs.save(first, "TIFF", save_all=True, append_images=[later])
+    with pytest.raises(TooManyPixelsError):
+        ingest(pages, "pages.tif", 1000)
+
+
+def test_two_codestreams_are_two_pictures() -> None:
+    data = odd_inputs.save(odd_inputs.photo(), "JPEG2000")
+    stream = data[data.index(b"jp2c") - 4 :]
+    assert ingest(data, "one.jp2", LIMIT).keep_reason is None
+    assert ingest(data + stream, "two.jpx", LIMIT).keep_reason == "multi-picture"
+
+
+@pytest.mark.parametrize("width", [254, 255])
+def test_a_side_of_255_says_nothing_of_the_depth(width: int) -> None:
+    deep = b"P6\n# by hand\n%d 2\n65535\n" % width + bytes(range(250)) * 13
+    assert ingest(deep[: 27 + 12 * width], "deep.ppm", LIMIT).keep_reason == "16-bit"
+    plain = b"P6\n# by hand, 65535 shades\n%d 2\n255\n" % width + bytes(6 * width)
+    assert ingest(plain, "plain.ppm", LIMIT).pixels is not None
+
+
+@pytest.mark.parametrize("order", ["<", ">"])
+def test_big_tiff_is_read_in_either_byte_order(order: str) -> None:
+    pixels = np.asarray(odd_inputs.photo()).tobytes()
+    tags = [
+        *((256, 96), (257, 64), (258, 8), (259, 1), (262, 2)),
+        *((273, 16), (277, 3), (278, 64), (279, len(pixels))),
+    ]
+    entries = b"".join(struct.pack(order + "HHQQ", tag, 16, 1, value) for tag, value in tags)
+    directory = struct.pack(order + "Q", len(tags)) + entries + bytes(8)
+    magic = struct.pack(order + "HHH", 43, 8, 0)
+    head = (b"II" if order == "<" else b"MM") + magic + struct.pack(order + "Q", 16 + len(pixels))
+    whole = head + pixels + directory
+    assert ingest(whole, "big.tif", LIMIT).keep_reason in (None, "unsupported-format")
+    with pytest.raises(DamagedImageError):
+        ingest(whole[:-40], "big.tif", LIMIT)

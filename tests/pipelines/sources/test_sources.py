@@ -12,11 +12,11 @@ import pyarrow.parquet as pq
 import pytest
 from unprivileged import unprivileged
 
-from glassplate.codecs.errors import ChangedError, UnreadableError, VanishedError
+from glassplate.codecs.errors import ChangedError, TooLargeError, UnreadableError, VanishedError
 from glassplate.pipelines.errors import SourceError
 from glassplate.pipelines.sources.listing import list_source
 from glassplate.pipelines.sources.packed.zip_and_tar import split_packed
-from glassplate.pipelines.sources.reading import read_source
+from glassplate.pipelines.sources.reading import MAX_FILE_BYTES, read_source
 
 ODD_NAMES = ["a b.jpg", "grün 写真.jpg", "new\nline.jpg", "100%41.jpg", "#x?[y]*.jpg", "-rf", "'\""]
 
@@ -229,4 +229,12 @@ def test_folder_in_place_of_a_file_is_unreadable(tmp_path: Path) -> None:
     path.unlink()
     path.mkdir()
     with pytest.raises(UnreadableError):
+        read_source(ref)
+
+
+def test_a_file_that_no_archive_holds_is_not_read(tmp_path: Path) -> None:
+    with (tmp_path / "scan.tif").open("wb") as file:
+        file.truncate(MAX_FILE_BYTES + 1)  # takes no room on the disk
+    (ref,) = list_source(str(tmp_path)).refs
+    with pytest.raises(TooLargeError, match=r"scan.tif.*beside the archive"):
         read_source(ref)
