@@ -8,11 +8,12 @@ the end, with a new version.
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import pyarrow as pa
 
-from glassplate.pipelines.pictures.metadata.segment import Segment
+if TYPE_CHECKING:
+    from glassplate.pipelines.pictures.metadata.segment import Segment
 
 SCHEMA_VERSION = 3
 """2 added `segments` and `run_id`, 3 `gone`, `settings`, `ssimulacra2` and `fields`: null in older

@@ -164,7 +164,8 @@ def test_a_watched_run_fills_the_archive_and_leaves_artifacts(
     assert done.returncode == 0, done.stdout + done.stderr
     opened = open_archive(str(archive))
     assert opened.manifest.run.ledger.model_dump(exclude={"source_bytes", "stored_bytes"}) == {
-        "inputs": 4, "encoded": 2, "kept": 1, "skipped": 0, "failed": 1, "unchanged": 0,
+        "inputs": 4, "encoded": 2, "kept": 1, "damaged": 0,
+        "skipped": 0, "failed": 1, "unchanged": 0,
     }  # fmt: skip
     assert opened.get("holiday/beach.png").size == (128, 96)
     artifacts = server.ask("/artifacts/filter", {})
