@@ -109,7 +109,7 @@ def _load(path: Path) -> tuple[Pixels, tuple[int, int] | None]:
     except OSError as error:
         if error.errno:
             raise
-        raise DamagedImageError(f"cannot be decoded ({error})", "", str(path)) from error
+        raise DamagedImageError("cannot be decoded", "", str(path)) from error
     size = image.size
     image.thumbnail((MAX_SIDE, MAX_SIDE), Image.Resampling.LANCZOS)
     pixels = np.asarray(image)

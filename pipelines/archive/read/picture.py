@@ -20,6 +20,7 @@ from glassplate.pipelines.pictures.metadata import Facts, read_facts
 from glassplate.pipelines.pictures.metadata.orientation import resolution_of, upright
 from glassplate.pipelines.pictures.segments import dots_per_inch, texts
 from glassplate.pipelines.pictures.shown import losses_when_shown
+from glassplate.pipelines.pictures.structure import read_structure
 
 if TYPE_CHECKING:
     from glassplate.pipelines.archive.read.locate import Stored
@@ -78,7 +79,8 @@ def from_file(
         cause = f"is a {kind} file of a kind that Pillow does not read"
         raise UnsupportedImageError(cause, _TAKE_THE_FILE, label) from error
     except PILLOW_ERRORS as error:
-        cause = f"Pillow cannot show the original ({str(error) or type(error).__name__})"
+        fault = read_structure(data, kind).fault or f"is a {kind} file that cannot be decoded here"
+        cause = f"{fault}, and is kept as it is"
         raise UnsupportedImageError(cause, _TAKE_THE_FILE, label) from error
     stored = {name: value for name in _BLOCKS if (value := getattr(row, name))}
     return with_metadata(image, replace(facts, **stored))

@@ -13,7 +13,7 @@ import pytest
 from odd_inputs import Odd
 from PIL import Image, ImageOps
 
-from glassplate.codecs.errors import GlassplateError
+from glassplate.codecs.errors import GlassplateError, UnsupportedImageError
 from glassplate.flows.reports.archive import archive_page
 from glassplate.pipelines import Archive, open_archive
 from glassplate.pipelines.archive.deliver.file import deliver
@@ -135,3 +135,9 @@ def test_damaged_pictures_break_nothing(archive: Archive, tmp_path: Path) -> Non
     page = archive_page(archive)
     assert {row["name"] for row in page["damaged"]} == {odd.name for odd in DAMAGED}
     assert not {row["name"] for row in page["failures"]} & {odd.name for odd in DAMAGED}
+
+
+def test_what_cannot_be_shown_is_told_in_our_own_words(archive: Archive) -> None:
+    told = "truncated.jpg: ends in the middle of its pixels, and is kept as it is. Take the file"
+    with pytest.raises(UnsupportedImageError, match=told):
+        archive.get("truncated.jpg")
