@@ -51,6 +51,7 @@ from glassplate.flows.options.compression import (
     Workers,
 )
 from glassplate.flows.terminal.exit_codes import ExitCode
+from glassplate.flows.terminal.interrupts import interrupts_wait
 from glassplate.flows.terminal.live import live_progress
 from glassplate.flows.terminal.output import Output, human_bytes, human_seconds, ratio
 from glassplate.flows.terminal.wording import remarks
@@ -218,11 +219,15 @@ def _compress_here(output: Output, config: CompressConfig, *, shown: bool) -> No
 
 def _compress_as_flow(output: Output, config: CompressConfig) -> None:
     os.environ.setdefault("PREFECT_SERVER_ANALYTICS_ENABLED", "false")
+    from prefect.client.orchestration import get_client
+
     from glassplate.flows.scheduled.compress import compress_archive, flow_parameters
 
     for runs in ("prefect.flow_runs", "prefect.task_runs"):
         logging.getLogger(runs).addFilter(_without_traceback)
     started = time.monotonic()
+    with interrupts_wait(), get_client(sync_client=True):
+        pass  # starts the temporary server, where there is no other
     ledger = compress_archive(**flow_parameters(config))
     _finish(output, config, ledger, time.monotonic() - started)
 

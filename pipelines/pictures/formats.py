@@ -128,18 +128,21 @@ def claims_to_be_a_picture(name: str) -> bool:
     return known or suffix in _RAW_SUFFIXES | _OTHER_SUFFIXES
 
 
-def deeper_than_8_bit(data: bytes, label: str) -> bool:
-    """Whether samples have more than 8 bits, in the formats that Pillow narrows in silence."""
+def most_of_a_sample(data: bytes, label: str) -> int:
+    """The largest value that samples can have, in the formats that Pillow scales in silence."""
     if label == "PNG":
-        return data[24:25] == b"\x10"
+        return 65535 if data[24:25] == b"\x10" else 255
     if label == "JPEG2000":
         start = data.find(b"\xff\x4f\xff\x51")
         components = data[start + 42 : start + 42 + 3 * data[start + 41]]
-        return start >= 0 and any(depth & 0x7F != 7 for depth in components[::3])
+        depths = [(depth & 0x7F) + 1 for depth in components[::3]] if start >= 0 else []
+        return (1 << max((depth for depth in depths if depth != 8), default=8)) - 1
     if label == "AVIF":
         start = data.find(b"av1C")
-        return start >= 0 and bool(data[start + 6] & 0x40)
+        deep = start >= 0 and data[start + 6] & 0x40
+        return (4095 if data[start + 6] & 0x20 else 1023) if deep else 255
     if label == "PPM":
         header = re.sub(rb"#[^\r\n]*", b" ", data[:_NETPBM_HEADER]).split(None, 4)
-        return data[:2] not in (b"P1", b"P4") and header[3:4] != [b"255"]
-    return False
+        said = header[3] if len(header) > 3 and data[:2] not in (b"P1", b"P4") else b"255"
+        return int(said) if said.isdigit() else 65535
+    return 255

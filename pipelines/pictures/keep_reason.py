@@ -6,7 +6,7 @@ from typing import Any
 
 from PIL import Image
 
-from glassplate.pipelines.pictures.formats import deeper_than_8_bit
+from glassplate.pipelines.pictures.formats import most_of_a_sample
 
 _REASONS = {
     "1": "bilevel",
@@ -21,6 +21,7 @@ _REASONS = {
 _SAMPLE_FORMAT, _BITS_PER_SAMPLE, _SUB_IFDS = 339, 258, 330
 _EXTRA_SAMPLES, _STRAIGHT_ALPHA = 338, 2
 _FLOAT_SAMPLES = 3
+_WHITE = 255
 _FRAMES = {"MPO": "multi-picture", "TIFF": "multi-page", "JPEG2000": "multi-picture"}
 
 
@@ -42,8 +43,11 @@ def keep_reason(
     if _FLOAT_SAMPLES in _numbers(tags.get(_SAMPLE_FORMAT)):
         return "float"
     deep = max(_numbers(tags.get(_BITS_PER_SAMPLE)), default=8) > 8
-    if deep or image.mode.startswith("I;16") or deeper_than_8_bit(data, label):
+    most = most_of_a_sample(data, label)
+    if deep or image.mode.startswith("I;16") or most > _WHITE:
         return "16-bit"
+    if most < _WHITE:
+        return "sample-range"
     if "transparency" in image.info:
         return "palette-alpha" if image.mode == "P" else "alpha"
     if set(_numbers(tags.get(_EXTRA_SAMPLES))) - {_STRAIGHT_ALPHA}:

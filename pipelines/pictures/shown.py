@@ -7,7 +7,7 @@ from typing import Any
 
 from PIL import Image
 
-from glassplate.pipelines.pictures.formats import DECODED, deeper_than_8_bit
+from glassplate.pipelines.pictures.formats import DECODED, most_of_a_sample
 from glassplate.pipelines.pictures.metadata import Facts, Loss
 from glassplate.pipelines.pictures.metadata.tiff import numbers
 
@@ -39,7 +39,7 @@ def losses_when_shown(image: Image.Image, data: bytes, label: str, facts: Facts)
         yield Loss("unsupported-format", f"what only {label or 'its own format'} has a place for")
     tags: dict[int, Any] = dict(getattr(image, "tag_v2", {})) if label == "TIFF" else {}
     bits = max(numbers(tags.get(_BITS)), default=8)
-    if (bits > 8 or deeper_than_8_bit(data, label)) and not _is_deep(image.mode):
+    if (bits > 8 or most_of_a_sample(data, label) > 255) and not _is_deep(image.mode):
         yield Loss("16-bit", "more than 8 bits a sample")
     if bits > 16 and image.mode == "I" and _UNSIGNED in numbers(tags.get(_SAMPLE_FORMAT, 1)):
         yield Loss("16-bit", "unsigned samples of 32 bits")

@@ -215,6 +215,8 @@ def kept() -> Iterator[Odd]:
     yield Odd("16-bit.tif", save(Image.fromarray(deep), "TIFF"), "kept", "16-bit")
     yield Odd("16-bit.jp2", save(Image.fromarray(deep), "JPEG2000"), "kept", "16-bit")
     yield Odd("16-bit.pgm", b"P5\n96 64\n65535\n" + deep.astype(">u2").tobytes(), "kept", "16-bit")
+    dark = np.asarray(image.convert("L")) // 3
+    yield Odd("maximum-85.pgm", b"P5\n96 64\n85\n" + dark.tobytes(), "kept", "sample-range")
     grey = np.asarray(image.convert("L")).astype(np.float32) / 255
     yield Odd("float.tif", save(Image.fromarray(grey), "TIFF"), "kept", "float")
     yield Odd("premultiplied.tif", premultiplied(save(with_alpha(), "TIFF")), "kept", "alpha")

@@ -19,6 +19,11 @@ from glassplate.pipelines.archive.deliver.patches import (
     finish_gif,
     finish_jpeg2000,
 )
+from glassplate.pipelines.pictures.metadata.exif_block import (
+    RESOLUTION_ACROSS,
+    RESOLUTION_DOWN,
+    RESOLUTION_UNIT,
+)
 from glassplate.pipelines.pictures.metadata.orientation import without_orientation
 from glassplate.pipelines.pictures.metadata.segment import Segment
 from glassplate.pipelines.pictures.segments import jpeg_segment, photoshop, texts
@@ -171,7 +176,19 @@ def _for_tiff(options: dict[str, Any], segments: Sequence[Segment]) -> dict[str,
 
 def _for_avif(options: dict[str, Any], segments: Sequence[Segment]) -> dict[str, Any]:
     """Pillow writes a block that has an orientation anew, without its thumbnail."""
-    return {"exif": without_orientation(options["exif"])} if "exif" in options else {}
+    if "exif" in options:
+        return {"exif": without_orientation(options["exif"])}
+    return _resolution_as_exif(options, segments)
+
+
+def _resolution_as_exif(options: dict[str, Any], segments: Sequence[Segment]) -> dict[str, Any]:
+    """Resolution in an EXIF block of its own: WebP and AVIF have no other place for it."""
+    if "exif" in options or "dpi" not in options:
+        return {}
+    across, down = options["dpi"]
+    exif = Image.Exif()
+    exif.update({RESOLUTION_ACROSS: across, RESOLUTION_DOWN: down, RESOLUTION_UNIT: 2})
+    return {"exif": exif.tobytes()}
 
 
 def _for_jpeg2000(options: dict[str, Any], segments: Sequence[Segment]) -> dict[str, Any]:
@@ -189,5 +206,6 @@ _FORMATS: Mapping[str, tuple[_Prepare, _Finish]] = {
     "JPEG2000": (_for_jpeg2000, finish_jpeg2000),
     "PNG": (_for_png, _finish_png),
     "TIFF": (_for_tiff, _as_it_is),
+    "WEBP": (_resolution_as_exif, _as_it_is),
 }
 """What Pillow's save is told for each format, and what is put in behind it."""

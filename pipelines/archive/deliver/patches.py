@@ -15,6 +15,7 @@ from glassplate.pipelines.pictures.metadata.colour import colour_code
 from glassplate.pipelines.pictures.metadata.segment import Segment
 
 _XMP_ID = bytes.fromhex("be7acfcb97a942e89c71999491e3afac")
+_EXIF_ID = b"JpgTiffExif->JP2"
 _BMP_V3, _BMP_V5, _PERCEPTUAL = 40, 124, 4
 
 
@@ -56,8 +57,8 @@ def finish_gif(data: bytes, image: Image.Image, segments: Sequence[Segment]) -> 
 
 
 def finish_jpeg2000(data: bytes, image: Image.Image, segments: Sequence[Segment]) -> bytes:
-    """ICC in the place of the enumerated colour space, resolution, and XMP in its box."""
-    icc, xmp, dpi = (image.info.get(name) for name in ("icc_profile", "xmp", "dpi"))
+    """ICC in the place of the enumerated colour space, resolution, and EXIF and XMP in boxes."""
+    icc, exif, xmp, dpi = (image.info.get(name) for name in ("icc_profile", "exif", "xmp", "dpi"))
     if not data.startswith(b"\0\0\0\x0cjP  "):
         return data
     parts = []
@@ -69,6 +70,8 @@ def finish_jpeg2000(data: bytes, image: Image.Image, segments: Sequence[Segment]
                 for part in boxes(value)
             ]
             value = b"".join([*inner, _resolution(dpi) if dpi else b""])
+        if box.kind == b"jp2c" and exif:
+            parts.append(_box(b"uuid", _EXIF_ID + exif.removeprefix(b"Exif\0\0")))
         if box.kind == b"jp2c" and xmp:
             parts.append(_box(b"uuid", _XMP_ID + xmp))
         parts.append(_box(box.kind, value))

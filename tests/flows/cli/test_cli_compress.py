@@ -143,9 +143,11 @@ def test_sample_without_scikit_image_names_the_extra(
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("more", [[], ["--flow"]])
 def test_an_interrupted_run_says_so_and_the_next_one_goes_on(
-    command: Run, photo: Pixels, tmp_path: Path
+    command: Run, photo: Pixels, tmp_path: Path, more: list[str]
 ) -> None:
+    """Also on Prefect's temporary server, which gets the same signal and has to outlive it."""
     source, archive = tmp_path / "photos", tmp_path / "a"
     source.mkdir()
     for number in range(48):
@@ -154,7 +156,11 @@ def test_an_interrupted_run_says_so_and_the_next_one_goes_on(
     arguments = ["compress", str(source), str(archive), "--workers", "2", "--codec", "svd"]
     executable = Path(sys.executable).with_name("glassplate")
     running = subprocess.Popen(
-        [executable, *arguments], stderr=subprocess.PIPE, text=True, start_new_session=True
+        [executable, *arguments, *more],
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+        env={**os.environ, "PREFECT_HOME": str(tmp_path / "prefect")},
     )
     end = time.monotonic() + 120
     while not list(archive.glob("_staging/*/done.json")) and time.monotonic() < end:

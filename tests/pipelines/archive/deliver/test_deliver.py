@@ -13,6 +13,7 @@ from PIL import Image, ImageCms
 
 from glassplate.codecs import FileCodec, Region, get_codec
 from glassplate.codecs.errors import ConfigError, UnsupportedImageError
+from glassplate.pipelines.archive.deliver import embed
 from glassplate.pipelines.archive.deliver.file import deliver
 from glassplate.pipelines.archive.deliver.folder import extract, free_path
 from glassplate.pipelines.archive.format.schema import BitstreamRow, ImageRow
@@ -106,6 +107,24 @@ def test_the_pixel_limit_is_off_for_what_was_archived(
 def test_what_pillow_cannot_show_is_a_typed_error(archive: Archive) -> None:
     with pytest.raises(UnsupportedImageError, match=r"strange\.xyz.*own suffix"):
         archive.get("strange.xyz")
+
+
+@pytest.mark.parametrize("name", ["JPEG", "PNG", "TIFF", "WEBP", "AVIF", "BMP", "JPEG2000"])
+def test_resolution_goes_into_every_format_that_has_a_place(name: str) -> None:
+    image = Image.fromarray(pixels(5))
+    image.info["dpi"] = (300, 150)
+    data = embed.file_bytes(image, name)
+    with Image.open(io.BytesIO(data)) as written:
+        exif = written.getexif()
+        dpi = written.info.get("dpi") or (exif[0x011A], exif[0x011B])
+    assert tuple(map(float, dpi)) == pytest.approx((300, 150), abs=0.03)
+
+
+@pytest.mark.parametrize("name", ["JPEG", "PNG", "TIFF", "WEBP", "AVIF", "JPEG2000"])
+def test_exif_goes_into_every_format_that_has_a_place(name: str) -> None:
+    image = Image.fromarray(pixels(5))
+    image.info["exif"] = EXIF.tobytes()
+    assert b"a description" in embed.file_bytes(image, name)
 
 
 @pytest.mark.parametrize("suffix", [".png", ".jpg", ".webp", ".tiff", ".avif", ""])
