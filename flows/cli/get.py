@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -35,9 +36,11 @@ from glassplate.flows.options.refinement import (
 from glassplate.flows.terminal.exit_codes import ExitCode
 from glassplate.flows.terminal.live import live_count
 from glassplate.flows.terminal.output import Output, human_bytes, one_line
+from glassplate.flows.terminal.wording import sum_of
 
 if TYPE_CHECKING:
     from glassplate.codecs import Region
+    from glassplate.pipelines.archive.deliver.folder import Extracted
     from glassplate.pipelines.archive.format.schema import ImageRow
     from glassplate.pipelines.archive.upkeep.verify import Damage
 
@@ -156,34 +159,65 @@ def extract(
         typer.Option("--format", help="Write all as png, tiff, jpg, ...", show_default=False),
     ] = None,
     lossy: LossyOption = False,
+    bagit: Annotated[
+        bool, typer.Option("--bagit", help="Make DIR a BagIt bag, the pictures in its data/.")
+    ] = False,
     max_pixels: MaxPixelsOption = 200_000_000,
     device: DeviceOption = "auto",
+    no_progress: NoProgress = False,
     as_json: JsonOption = False,
 ) -> None:
     """Write many pictures into a directory, under the names they had.
 
-    Bit-exact pictures come back as the files they were, the others as PNG. No file is replaced,
-    and none is written outside of the directory. A picture that --format would lose something of is
-    refused and named, unless --lossy is said.
+    Bit-exact pictures come back as the files they were, the others in the formats they had (JPEG
+    at quality 95 without subsampling, WebP at 95, AVIF at 90), or as PNG where such a file would
+    lose something. No file is replaced, and none is written outside of the directory. Interrupted,
+    the same command goes on: what is there, whole, is not decoded again. A picture that --format
+    would lose something of is refused and named, unless --lossy is said.
 
     Examples:
 
         glassplate extract archive/ out/
 
         glassplate extract archive/ out/ --where "name like 'holiday/%'"
+
+        glassplate extract archive/ bag/ --bagit --where bit_exact
     """
     from glassplate.pipelines import open_archive
     from glassplate.pipelines.archive.deliver.folder import extract as extract_pictures
 
-    output = output_of(context)
-    opened = open_archive(archive, device=parse_device(device), max_pixels=max_pixels)
-    result = extract_pictures(opened, where, directory, format, lossy=lossy)
-    _wrote(output, result.written)
+    output, started = output_of(context), time.monotonic()
+    with live_count(output.stderr, "extracting", shown=not (no_progress or as_json)) as show:
+        opened = open_archive(archive, device=parse_device(device), max_pixels=max_pixels)
+        result = extract_pictures(
+            opened,
+            where,
+            directory,
+            format,
+            lossy=lossy,
+            bag=bagit,
+            progress=lambda done, total: show(done, total, "") if show else None,
+        )
+    _extracted(output, directory, result, time.monotonic() - started)
     for name, error in result.errors:
         known = error if isinstance(error, GlassplateError) else None
-        output.failure(known.code if known else "os-error", f"{name}: {error}", known)
+        output.failure(
+            known.code if known else "os-error", str(known) if known else f"{name}: {error}", known
+        )
     if result.errors:
         raise typer.Exit(ExitCode.SOME_FAILED)
+
+
+def _extracted(output: Output, directory: Path, result: Extracted, seconds: float) -> None:
+    """Say what an extraction gave: a record for each file, or the sum."""
+    if output.as_json:
+        for file in result.files:
+            facts = {"file": str(file.path), "bytes": file.entry.bytes, "name": file.entry.name}
+            whence = {"image_id": file.entry.image_id, "original": file.entry.is_original}
+            output.record({**facts, **whence, "new": file.new})
+        return
+    for line in sum_of(result, str(directory), seconds):
+        output.message(line)
 
 
 def verify(

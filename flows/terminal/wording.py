@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import TYPE_CHECKING, Any
 
 from glassplate.flows.terminal.output import human_bytes, human_seconds
 
 if TYPE_CHECKING:
     from glassplate.codecs.training.callbacks import Step
+    from glassplate.pipelines.archive.deliver.folder import Extracted
     from glassplate.pipelines.archive.upkeep.compact import Compaction
     from glassplate.pipelines.compress.planning import RunPlan
     from glassplate.pipelines.jobs.progress import Progress
@@ -41,6 +43,36 @@ def lines_of(result: Compaction) -> list[str]:
             f"{human_bytes(expired.bytes)}"
         )
     return lines
+
+
+def sum_of(result: Extracted, directory: str, seconds: float) -> list[str]:
+    """What an extraction gave, in one line, and a line for each kind of picture that is told."""
+    new = [file.entry for file in result.files if file.new]
+    there, originals = len(result.files) - len(new), sum(entry.is_original for entry in new)
+    kinds = f"{originals} as the files they were, {len(new) - originals} decoded"
+    size = human_bytes(sum(entry.bytes for entry in new))
+    wrote = f"wrote {counted(len(new), 'picture')} ({size}) to {directory}"
+    lines = [f"{wrote} in {human_seconds(seconds)}: {kinds}"] if new else []
+    if there:
+        lines.append(f"{counted(there, 'picture')} of an earlier extract {are(there)} there, whole")
+    as_png = Counter(file.instead_of for file in result.files if file.instead_of)
+    lines += [
+        f"{counted(count, 'picture')} came out as PNG: a {suffix} file would lose something"
+        for suffix, count in as_png.items()
+    ]
+    if result.errors:
+        lines.append(f"{counted(len(result.errors), 'picture')} could not be given back:")
+    return lines
+
+
+def counted(count: int, noun: str, nouns: str = "") -> str:
+    """'1 picture', '2 pictures'."""
+    return f"{count} {noun if count == 1 else nouns or f'{noun}s'}"
+
+
+def are(count: int) -> str:
+    """The verb for so many."""
+    return "is" if count == 1 else "are"
 
 
 def remarks(plan: RunPlan) -> list[str]:

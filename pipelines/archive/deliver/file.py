@@ -129,6 +129,16 @@ def writable_format(path: PurePath) -> str:
     return format_name
 
 
+def suffix_of_format(name: str) -> str:
+    """'.png' for 'png' or '.png'. Raises ConfigError for what Pillow does not write."""
+    suffix = f".{name.removeprefix('.')}"
+    try:
+        writable_format(PurePath(f"picture{suffix}"))
+    except ConfigError as error:
+        raise ConfigError(error.cause, "Use png, jpg, webp, avif or tiff.", "--format") from error
+    return suffix
+
+
 def check_labelled(path: PurePath) -> None:
     """Raises ConfigError for a suffix whose format has no place for the label of refinement."""
     if writable_format(path) not in _WITH_XMP:

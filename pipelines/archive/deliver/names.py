@@ -101,6 +101,33 @@ def suffix_of(name: str, *, bit_exact: bool) -> str:
     return _suffix(name) if bit_exact else ".png"
 
 
+def own_suffix(name: str, format_name: str | None, *, bit_exact: bool) -> str:
+    """That of a picture's own format: as its source's, or as usual where that is of another format;
+    '.png' for what we do not write pictures of any kind as.
+
+    format_name: Pillow's name of the source's format.
+    """
+    if bit_exact:
+        return _suffix(name)
+    usual = _WRITTEN.get(format_name or "", (".png",))
+    return _suffix(name) if _suffix(name).lower() in usual else usual[0]
+
+
+_WRITTEN = {
+    "AVIF": (".avif",),
+    "BMP": (".bmp", ".dib"),
+    "JPEG": (".jpg", ".jpeg", ".jpe", ".jfif"),
+    "JPEG2000": (".jp2", ".j2k", ".jpc", ".j2c", ".jpx", ".jpf"),
+    "MPO": (".jpg", ".jpeg"),
+    "PNG": (".png", ".apng"),
+    "PPM": (".ppm", ".pnm"),
+    "TGA": (".tga",),
+    "TIFF": (".tif", ".tiff"),
+    "WEBP": (".webp",),
+}
+"""Formats that hold every picture with 8 bits a channel, and the suffixes of their files."""
+
+
 def is_safe(path: str) -> bool:
     """Whether a relative path with suffix may be written: it could have been given by `Names`."""
     parts = path.split("/")

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import bagit
 import pytest
 from PIL import Image
 
@@ -192,11 +193,26 @@ def test_extract_writes_what_the_condition_chooses(
 ) -> None:
     done = glassplate("extract", archive, tmp_path, "--where", "name not like 'holiday/%'")
     assert done.code == ExitCode.OK
-    assert sorted(p.name for p in tmp_path.rglob("*")) == ["alpha.png", "town [1].png"]
+    assert "wrote 2 pictures" in done.err
+    assert sorted(p.name for p in tmp_path.glob("[!.]*")) == ["alpha.png", "town [1].png"]
     assert (tmp_path / "alpha.png").read_bytes() == (collection / "alpha.png").read_bytes()
     every = glassplate("extract", archive, tmp_path / "all", "--json")
     assert every.code == ExitCode.OK
     assert len(_records(every)) == 3
+    assert [record["original"] for record in _records(every)].count(True) == 1
+    again = glassplate("extract", archive, tmp_path / "all")
+    assert "3 pictures of an earlier extract are there" in again.err
+    nothing = glassplate("extract", archive, tmp_path / "all", "--where", "name = 'nothing'")
+    assert nothing.code == ExitCode.NOT_FOUND
+
+
+def test_extract_makes_a_bag(glassplate: Run, archive: Path, tmp_path: Path) -> None:
+    done = glassplate("extract", archive, tmp_path / "bag", "--bagit")
+    assert done.code == ExitCode.OK
+    bagit.Bag(str(tmp_path / "bag")).validate()
+    refused = glassplate("extract", archive, tmp_path, "--bagit")
+    assert refused.code == ExitCode.USAGE
+    assert "no bag" in refused.err
 
 
 def test_extract_passes_over_what_was_no_picture_and_gives_duplicates_back(
