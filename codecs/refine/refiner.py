@@ -30,15 +30,13 @@ from glassplate.codecs.layers.opponent import to_rgb
 from glassplate.codecs.layers.windows import STRIDE, Windows, blend
 from glassplate.codecs.refine.ddim import sample_ddim
 from glassplate.codecs.refine.ddpm import sample_ddpm
+from glassplate.codecs.refine.decoders import DECODERS
 from glassplate.codecs.refine.flow import MARGIN, NOISE, grain, sample_flow
 from glassplate.codecs.refine.network import Condition
 from glassplate.codecs.refine.noise import PictureNoise, noise_of
 from glassplate.codecs.refine.options import RefineOptions
 from glassplate.codecs.refine.plain import Plain
 from glassplate.codecs.refine.weights import find, load
-
-DECODERS = {"hyperprior": "glassplate.codecs.refine.of_hyperprior:decode_plain"}
-"""Codecs that can be refined: name -> 'module:function' that gives a `Plain`."""
 
 WindowCallback = Callable[[int, int], None]
 """Called with (windows done, windows in all)."""

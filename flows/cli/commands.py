@@ -41,6 +41,7 @@ GROUPS = {
         "export": "latents:export",
         "restore": "restore:restore",
         "interpolate": "latents:interpolate",
+        "serve": "serve:serve",
     },
     "Take care": {"verify": "get:verify", "compact": "compact:compact"},
     "Learn": {

@@ -1,0 +1,1 @@
+"""One archive over HTTP: IIIF, JSON, and the processes that decode for them."""
