@@ -10,6 +10,7 @@ import typer
 from glassplate.flows.options.common import (
     ArchiveArgument,
     DeviceOption,
+    JsonOption,
     MaxPixelsOption,
     output_of,
     validated,
@@ -79,6 +80,7 @@ def serve(
         ),
     ] = None,
     device: DeviceOption = "auto",
+    as_json: JsonOption = False,
 ) -> None:
     """Serve an archive over HTTP: IIIF for viewers, JSON for programs. Nothing is written to it.
 
@@ -127,6 +129,9 @@ def serve(
         )
 
     def say(url: str) -> None:
+        if as_json:
+            output.record({"archive": archive, "url": url})
+            output.stdout.file.flush()
         output.message(f"serving {archive} at {url}; the API is described at {url}/docs")
 
     serve_archive(config, say)
