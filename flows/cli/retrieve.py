@@ -83,6 +83,7 @@ def retrieve(
 ) -> None:
     """Give back every picture that a query selects, refined if asked for, on any runner.
 
+    Pictures come in the formats that they had, as with `extract`; refined and restored ones as PNG.
     Interrupted, the same command goes on. OUT/_retrieve/ledger.parquet says what became of each
     picture; what cannot be refined, or restored, comes out as it is.
 

@@ -19,7 +19,7 @@ import struct
 import subprocess
 import sys
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from importlib import import_module
 from pathlib import Path
@@ -93,14 +93,17 @@ class ForkServer:
         pid: int = _PID.unpack(answer)[0]
         return pid
 
-    def start(self) -> None:
-        """Start it, if it does not run; requests do so, too. Raises OSError."""
+    def start(self, *preload: str) -> None:
+        """Start it, if it does not run; requests do so, too. Raises OSError.
+
+        preload: Modules that it imports at once, while the command has other things to do.
+        """
         if self._process and self._process.poll() is None:
             return
         ours, theirs = socket.socketpair()
         with theirs:
             number = theirs.fileno()
-            command = [sys.executable, "-m", __name__, str(number)]
+            command = [sys.executable, "-m", __name__, str(number), *preload]
             self._process = subprocess.Popen(command, pass_fds=[number], stdin=subprocess.DEVNULL)
         self._socket = ours
 
@@ -109,10 +112,12 @@ SERVER = ForkServer()
 """Of this process."""
 
 
-def _serve(requests: socket.socket) -> None:
+def _serve(requests: socket.socket, preload: Sequence[str]) -> None:
     """The server: forks a child for each request, until the other end is closed."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the command hears it, and ends us
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # nobody waits for the children
+    for module in preload:
+        import_module(module)
     while True:
         head, files, _, _ = socket.recv_fds(requests, _LENGTH.size, 2)
         if not head:
@@ -163,4 +168,4 @@ def _die_with_parent() -> None:
 
 
 if __name__ == "__main__":
-    _serve(socket.socket(fileno=int(sys.argv[1])))
+    _serve(socket.socket(fileno=int(sys.argv[1])), sys.argv[2:])

@@ -7,18 +7,26 @@ from __future__ import annotations
 
 import json
 
-from glassplate.pipelines.errors import StorageError, WorkerDiedError, WorkerError
-from glassplate.pipelines.jobs.child_process import Answer, Child, ChildPool
+from glassplate.pipelines.errors import WorkerDiedError, WorkerError
+from glassplate.pipelines.jobs.child_process import Child, ChildPool
+from glassplate.pipelines.jobs.fork_server import SERVER
+from glassplate.pipelines.jobs.runners import LocalRunner
 from glassplate.pipelines.retrieve.planning import Item, RetrieveConfig, RetrieveShard
 from glassplate.pipelines.retrieve.shard import (
     Mark,
     RetrieveRow,
     failed_row,
-    open_snapshot,
-    retrieve_item,
     write_mark,
 )
 from glassplate.pipelines.storage.store import Store
+
+_CHILD = "glassplate.pipelines.retrieve.child"
+
+
+def warm_up(config: RetrieveConfig) -> None:
+    """Have what the children need imported meanwhile, if they are to run here. Raises OSError."""
+    if isinstance(config.runner, LocalRunner):
+        SERVER.start(_CHILD)
 
 
 class IsolatedRetriever:
@@ -28,7 +36,7 @@ class IsolatedRetriever:
         self._store = Store(config.out)
         greeting = json.dumps({"config": config.model_dump(mode="json"), "snapshot": snapshot})
         memory = config.memory_of_worker()
-        self._pool = ChildPool(__name__, greeting, memory, config.children())
+        self._pool = ChildPool(_CHILD, greeting, memory, config.children())
 
     def retrieve(self, shard: RetrieveShard) -> Mark:
         """Give back the pictures of a shard; one that kills the child twice is a `failed` row.
@@ -50,19 +58,3 @@ def _row(item: Item, child: Child) -> RetrieveRow:
     if isinstance(told, str):
         raise WorkerError(told)
     return RetrieveRow(**told)
-
-
-def greeted(greeting: str) -> Answer:
-    """The child: answers items with their rows, or with what went wrong elsewhere."""
-    told = json.loads(greeting)
-    config = RetrieveConfig.model_validate(told["config"])
-    archive = open_snapshot(config, told["snapshot"])
-
-    def answer(request: str) -> str:
-        item = Item.model_validate_json(request)
-        try:
-            return retrieve_item(item, archive, config).model_dump_json()
-        except StorageError as error:
-            return json.dumps(str(error))
-
-    return answer

@@ -26,7 +26,7 @@ from glassplate.codecs.refine.options import RefineOptions
 from glassplate.codecs.restore.options import RestoreOptions
 from glassplate.pipelines.archive.deliver.file import check_labelled, writable_format
 from glassplate.pipelines.archive.deliver.folder import chosen
-from glassplate.pipelines.archive.deliver.names import Names, is_below, is_safe, suffix_of
+from glassplate.pipelines.archive.deliver.names import Names, is_below, is_safe, own_suffix
 from glassplate.pipelines.archive.format.places import Sha256
 from glassplate.pipelines.archive.read.reader import Archive, open_archive
 from glassplate.pipelines.errors import NotFoundError, ShardDamagedError
@@ -46,7 +46,8 @@ class RetrieveConfig(JobConfig):
 
     out: Folder or bucket, a path or fsspec URL; empty, or of a retrieval with these options.
     where: SQL over the catalogue; None: everything that is stored.
-    format: Suffix of all files ('png'); None: bit-exact pictures as their source files, others PNG.
+    format: Suffix of all files ('png'); None: bit-exact pictures as their source files, refined and
+        restored ones as PNG, others in the formats that they had, or PNG for what we do not write.
     max_pixels: Files that were kept as they are, and have more, are not decoded.
     lossy: Write also what the format does not hold whole; else that is a failed row.
     refine: None: plain pictures. Pictures whose codec has no refiner come out plain in any case.
@@ -84,6 +85,7 @@ class _Row(BaseModel):
     bit_exact: bool | None
     codec_fingerprint: str | None
     source_bytes: int | None
+    format: str | None
     mode: str | None
     reason: str | None
 
@@ -191,22 +193,27 @@ def _items(archive: Archive, config: RetrieveConfig) -> list[Item]:
     items = []
     for row in rows:
         restore = config.restore is not None and _is_restorable(row)
-        suffix = (
-            f".{config.format.lstrip('.')}"
-            if config.format
-            else suffix_of(row.name, bit_exact=bool(row.bit_exact) and not restore)
-        )
+        refine = row.codec_fingerprint in refined
         items.append(
             Item(
                 image_id=row.image_id,
                 name=row.name,
-                file=names.take(row.name, suffix),
-                refine=row.codec_fingerprint in refined,
+                file=names.take(row.name, _suffix(row, config, labelled=refine or restore)),
+                refine=refine,
                 restore=restore,
                 source_bytes=row.source_bytes or 0,
             )
         )
     return items
+
+
+def _suffix(row: _Row, config: RetrieveConfig, *, labelled: bool) -> str:
+    """labelled: Whether the file is to say that a model had a hand in it, as a PNG can."""
+    if config.format:
+        return f".{config.format.lstrip('.')}"
+    if labelled:
+        return ".png"
+    return own_suffix(row.name, row.format, bit_exact=bool(row.bit_exact))
 
 
 def _selected(archive: Archive, config: RetrieveConfig) -> list[_Row]:
@@ -230,7 +237,7 @@ def _first(archive: Archive, row: _Row) -> _Row:
     return row.model_copy(update=same)
 
 
-_OF_THE_BITSTREAM = ("codec_fingerprint", "bit_exact", "mode", "reason")
+_OF_THE_BITSTREAM = ("codec_fingerprint", "bit_exact", "format", "mode", "reason")
 
 
 def _is_restorable(row: _Row) -> bool:

@@ -19,8 +19,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from glassplate.pipelines.errors import LedgerError, WorkerError
-from glassplate.pipelines.jobs.engine import run_shards
 from glassplate.pipelines.jobs.progress import MarkWatcher, ProgressCallback, Tally, reporting
+from glassplate.pipelines.retrieve.isolate import warm_up
 from glassplate.pipelines.retrieve.planning import (
     FOLDER,
     RetrieveConfig,
@@ -71,6 +71,7 @@ def retrieve(config: RetrieveConfig, progress: ProgressCallback | None = None) -
     `plan_retrieve` raises, WorkerError, MissingExtraError.
     """
     started = time.monotonic()
+    warm_up(config)
     plan = plan_retrieve(config)
     run_retrieve(config, plan, progress)
     rows = finish_retrieve(config, plan)
@@ -109,6 +110,8 @@ def _retrieve_pending(config: RetrieveConfig, plan: RetrievePlan, store: Store) 
     lines = [shard.model_dump_json() for shard in plan.shards if shard not in done]
     if not lines:
         return
+    from glassplate.pipelines.jobs.engine import run_shards  # Beam: not to find nothing to do
+
     try:
         run_shards(
             config,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path, PurePosixPath
@@ -12,7 +11,7 @@ from pydantic import BaseModel, ConfigDict
 
 from glassplate.codecs.errors import GlassplateError
 from glassplate.pipelines.archive.deliver.file import deliver, save
-from glassplate.pipelines.archive.read.reader import Archive, open_archive
+from glassplate.pipelines.archive.read.reader import Archive
 from glassplate.pipelines.errors import StorageError
 from glassplate.pipelines.retrieve.planning import (
     FOLDER,
@@ -102,11 +101,3 @@ def _write_picture(
 
 def _row(item: Item, **facts: Any) -> RetrieveRow:
     return RetrieveRow(**item.model_dump(exclude={"refine", "restore"}), **facts)
-
-
-def open_snapshot(config: RetrieveConfig, snapshot: int) -> Archive:
-    """The archive as the plan saw it, in a worker with its share of the cores."""
-    import torch
-
-    torch.set_num_threads(max(1, (os.cpu_count() or 1) // config.workers))
-    return open_archive(config.archive, snapshot, config.device, max_pixels=config.max_pixels)

@@ -112,7 +112,7 @@ def save(image: Image.Image, path: Path, *, lossy: bool = False) -> Path:
 def _is_source_format(image: ImageRow | None, suffix: str) -> bool:
     if image is None or not image.bit_exact:
         return False
-    own = suffix_of(image.name, bit_exact=True).lower()
+    own = suffix_of(image.name).lower()
     return (
         suffix.lower() == own or Image.registered_extensions().get(suffix.lower()) == image.format
     )

@@ -87,8 +87,8 @@ def safe_name(name: str) -> str:
     where the parts together are too long, a hash takes the folders' place.
     """
     *folders, last = name.split("/")
-    stem = _part(_part(last).removesuffix(_suffix(last))) or "picture"
-    if not _suffix(last) and PurePosixPath(stem).suffix:  # too long for a suffix: it is none
+    stem = _part(_part(last).removesuffix(suffix_of(last))) or "picture"
+    if not suffix_of(last) and PurePosixPath(stem).suffix:  # too long for a suffix: it is none
         stem = stem.replace(".", "_")
     parts = [*filter(None, map(_part, folders)), stem]
     if len("/".join(parts).encode()) > _MAX_PATH_BYTES:
@@ -96,9 +96,10 @@ def safe_name(name: str) -> str:
     return "/".join(parts)
 
 
-def suffix_of(name: str, *, bit_exact: bool) -> str:
-    """That of the source for a picture that comes back as its file, else '.png'."""
-    return _suffix(name) if bit_exact else ".png"
+def suffix_of(name: str) -> str:
+    """That of a source's name; '' for none, or for what is too long to be one."""
+    suffix = PurePosixPath(_cleaned(name.rpartition("/")[2])).suffix
+    return suffix if len(suffix) <= _MAX_SUFFIX else ""
 
 
 def own_suffix(name: str, format_name: str | None, *, bit_exact: bool) -> str:
@@ -108,9 +109,9 @@ def own_suffix(name: str, format_name: str | None, *, bit_exact: bool) -> str:
     format_name: Pillow's name of the source's format.
     """
     if bit_exact:
-        return _suffix(name)
+        return suffix_of(name)
     usual = _WRITTEN.get(format_name or "", (".png",))
-    return _suffix(name) if _suffix(name).lower() in usual else usual[0]
+    return suffix_of(name) if suffix_of(name).lower() in usual else usual[0]
 
 
 _WRITTEN = {
@@ -137,11 +138,6 @@ def is_safe(path: str) -> bool:
 def is_below(path: str, folder: str) -> bool:
     """Whether a path is that of a folder, or leads into it, on any file system."""
     return _folded(path.partition("/")[0]) == _folded(folder)
-
-
-def _suffix(name: str) -> str:
-    suffix = PurePosixPath(_cleaned(name.rpartition("/")[2])).suffix
-    return suffix if len(suffix) <= _MAX_SUFFIX else ""
 
 
 def _part(part: str) -> str:

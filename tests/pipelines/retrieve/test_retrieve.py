@@ -65,8 +65,10 @@ def test_every_selected_picture_is_a_file_and_a_row(folder: Path, tmp_path: Path
     files = {row.name: tmp_path / "out" / row.file for row in result.rows}
     archive = open_archive(str(folder / "archive"), device="cpu")
     for name, path in files.items():
+        assert path.suffix == Path(name).suffix  # each in its own format
         with Image.open(path) as image:
-            assert np.array_equal(np.asarray(image), np.asarray(archive.get(name)))
+            difference = np.asarray(image, int) - np.asarray(archive.get(name), int)
+        assert np.abs(difference).max() <= (16 if name == "two.jpg" else 0)
     assert files["bits.png"].read_bytes() == (folder / "photos" / "bits.png").read_bytes()
     ledger = pq.read_table(tmp_path / "out" / LEDGER).to_pylist()
     assert [row["file"] for row in ledger] == [row.file for row in result.rows]
