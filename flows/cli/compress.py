@@ -52,7 +52,7 @@ from glassplate.flows.options.compression import (
 )
 from glassplate.flows.terminal.exit_codes import ExitCode
 from glassplate.flows.terminal.interrupts import interrupts_wait
-from glassplate.flows.terminal.live import live_progress
+from glassplate.flows.terminal.live import live_count, live_progress
 from glassplate.flows.terminal.output import Output, human_bytes, human_seconds, ratio
 from glassplate.flows.terminal.wording import remarks
 
@@ -145,7 +145,7 @@ def compress(
     )
     output = output_of(context)
     if dry_run:
-        _show_plan(output, config)
+        _show_plan(output, config, shown=not (no_progress or output.as_json))
     elif flow:
         _compress_as_flow(output, config)
     else:
@@ -174,6 +174,7 @@ def plan(
     max_pixels: MaxPixelsOption = 200_000_000,
     damaged: Damaged = "keep",
     plugin: Plugins = None,
+    no_progress: NoProgress = False,
     as_json: JsonOption = False,
 ) -> None:
     """Say what `compress` would do, and write nothing: counts, bytes, expected size and time.
@@ -206,7 +207,8 @@ def plan(
         damaged=damaged,
         plugins=plugin or [],
     )
-    _show_plan(output_of(context), config)
+    output = output_of(context)
+    _show_plan(output, config, shown=not (no_progress or output.as_json))
 
 
 def _compress_here(output: Output, config: CompressConfig, *, shown: bool) -> None:
@@ -287,12 +289,15 @@ def _found_nothing(config: CompressConfig, ledger: Ledger) -> bool:
     return set(stored["reason"].to_pylist()) <= {"not-an-image", "system-file"}
 
 
-def _show_plan(output: Output, config: CompressConfig) -> None:
-    from glassplate.pipelines.compress.estimate import estimate
-    from glassplate.pipelines.compress.planning import plan_run
+def _show_plan(output: Output, config: CompressConfig, *, shown: bool) -> None:
+    with live_count(output.stderr, "planning", shown=shown) as show:
+        from glassplate.pipelines.compress.estimate import estimate
+        from glassplate.pipelines.compress.planning import plan_run
 
-    plan = plan_run(config)
-    expected = estimate(plan)
+        plan = plan_run(config)
+        if show:
+            show(0, 1, "compressing a sample")
+        expected = estimate(plan)
     counts = {
         "inputs": plan.inputs,
         "unchanged": plan.unchanged,

@@ -14,6 +14,7 @@ from glassplate.flows.options.common import (
     output_of,
 )
 from glassplate.flows.terminal.output import human_bytes, ratio
+from glassplate.flows.terminal.wording import counted
 
 if TYPE_CHECKING:
     from glassplate.pipelines.archive.read.reader import Archive
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
 LISTED = [
     "name", "status", "reason", "codec", "width", "height", "bpp", "psnr", "ms_ssim", "ssimulacra2",
 ]  # fmt: skip
+SPARE = ("ms_ssim", "height", "width", "ssimulacra2")
+"""What a narrow terminal goes without, in this order."""
 
 GoneOption = Annotated[
     bool, typer.Option("--gone", help="Only sources that are gone; their pictures stay.")
@@ -91,8 +94,8 @@ def query(
     failed = table.num_rows > table["error_code"].null_count
     absent = True in table["gone"].unique().to_pylist()
     columns = [*LISTED, *["error_code"] * failed, *["gone"] * absent]
-    output.records(table.select(columns).to_pylist(), columns)
-    output.message(f"{table.num_rows} rows")
+    output.records(table.select(columns).to_pylist(), columns, SPARE)
+    output.message(counted(table.num_rows, "row"))
 
 
 def info(
@@ -169,4 +172,4 @@ def stats(context: typer.Context, archive: ArchiveArgument, as_json: JsonOption 
         row |= {name: human_bytes(row[name]) for name in ("source_bytes", "stored_bytes")}
     if codecs:
         output.stdout.print()
-        output.records(codecs, list(codecs[0]))
+        output.records(codecs, list(codecs[0]), ("min_psnr", "source_bytes", "mean_ms_ssim"))

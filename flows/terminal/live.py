@@ -72,6 +72,7 @@ def _bar(console: Console) -> Bar:
 
 def _plain_lines(console: Console, verb: str) -> Show:
     last, finished = time.monotonic(), False
+    console.print(f"{verb} ...")  # the first number may take a while
 
     def show(done: int, total: int, text: str) -> None:
         nonlocal last, finished

@@ -15,9 +15,9 @@ from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
 from rich.markup import escape
-from rich.table import Table
 
 from glassplate.codecs.errors import GlassplateError
+from glassplate.flows.terminal.tables import Column, fitting, table_of
 
 if TYPE_CHECKING:
     import typer
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 _ABSENT = "–"
 _NUMERIC = (int, float)
-_FILE_WIDTH = 10_000
+_ID_DIGITS = 16
 
 
 class Output:
@@ -46,39 +46,55 @@ class Output:
         """One JSON line. Infinite and undefined numbers become null."""
         self.stdout.file.write(json_line(plain(record)))
 
-    def records(self, records: Sequence[Mapping[str, Any]], columns: Sequence[str]) -> None:
-        """Rows: all fields as JSON lines, or the chosen columns as a table."""
+    def records(
+        self,
+        records: Sequence[Mapping[str, Any]],
+        columns: Sequence[str],
+        spare: Sequence[str] = (),
+    ) -> None:
+        """Rows: all fields as JSON lines, or the chosen columns as a table; see `table`."""
         if self.as_json:
             for record in records:
                 self.record(record)
         else:
-            self.table(columns, ([record.get(name) for name in columns] for record in records))
+            rows = ([record.get(name) for name in columns] for record in records)
+            self.table(columns, rows, spare)
 
     def facts(self, facts: Mapping[str, Any]) -> None:
         """One thing's properties: a JSON object, or lines of name and value."""
         if self.as_json:
             self.record(facts)
             return
-        grid = Table.grid(padding=(0, 2))
+        width = max(map(len, facts), default=0)
         for name, value in facts.items():
-            grid.add_row(name.replace("_", " "), show(value))
-        self.stdout.print(grid)
+            self.stdout.print(f"{name.replace('_', ' '):{width}}  {show(value)}".rstrip())
 
-    def table(self, columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
-        """A table for people: numbers to the right; cut to a terminal's width, whole in a file."""
+    def table(
+        self, columns: Sequence[str], rows: Iterable[Sequence[Any]], spare: Sequence[str] = ()
+    ) -> None:
+        """A table for people: numbers to the right; whole in a file. In a terminal that is too
+        narrow, long text takes several lines, and columns are left out and named.
+
+        spare: Columns that are left out first.
+        """
         rows = [list(row) for row in rows]
-        table = Table(box=None, pad_edge=False, header_style="bold")
-        for position, name in enumerate(columns):
-            cells = [row[position] for row in rows if row[position] is not None]
-            right = bool(cells) and all(isinstance(cell, _NUMERIC) for cell in cells)
-            table.add_column(
-                name.replace("_", " "), justify="right" if right else "left", no_wrap=True
-            )
-        for row in rows:
-            table.add_row(*(show(cell) for cell in row))
+        if self.stdout.is_terminal:
+            rows = [[_short(*pair) for pair in zip(columns, row, strict=True)] for row in rows]
+        shown = [_column(name, [row[i] for row in rows]) for i, name in enumerate(columns)]
         if not self.stdout.is_terminal:
-            unlimited = self.stdout.options.update(max_width=_FILE_WIDTH)
-            self.stdout.width = self.stdout.measure(table, options=unlimited).maximum
+            self._print_table(shown, None)
+            return
+        width = self.stdout.width
+        fit, left_out = fitting(shown, width, [name.replace("_", " ") for name in spare])
+        self._print_table(fit, width)
+        if left_out:
+            names = ", ".join(column.name for column in left_out)
+            self.message(f"left out: {names}; --json has all")
+
+    def _print_table(self, columns: Sequence[Column], width: int | None) -> None:
+        table = table_of(columns, width)
+        if width is None:
+            self.stdout.width = sum(column.most + 2 for column in columns)
         self.stdout.print(table)
 
     def ledger(self, ledger: Ledger) -> None:
@@ -98,6 +114,17 @@ class Output:
         if error is not None:
             record |= {"subject": error.subject, "cause": error.cause, "fix": error.fix}
         self.stderr.file.write(json_line(record))
+
+
+def _short(name: str, value: Any) -> Any:
+    """An id as far as it is needed to name a picture, so that it is copied with one click."""
+    return value[:_ID_DIGITS] if name == "image_id" and value else value
+
+
+def _column(name: str, values: Sequence[Any]) -> Column:
+    known = [value for value in values if value is not None]
+    right = bool(known) and all(isinstance(value, _NUMERIC) for value in known)
+    return Column(name.replace("_", " "), [show(value, markup=False) for value in values], right)
 
 
 def ledger_table(ledger: Ledger) -> tuple[list[str], list[list[Any]]]:

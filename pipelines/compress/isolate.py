@@ -13,7 +13,8 @@ import json
 import logging
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict, dataclass
 from typing import Any
 
 from glassplate.codecs.errors import GlassplateError
@@ -23,7 +24,7 @@ from glassplate.pipelines.compress.encode import Death, encode_refs, encode_shar
 from glassplate.pipelines.compress.planning import ShardPlan, source_ref
 from glassplate.pipelines.compress.tiers import Tiers
 from glassplate.pipelines.errors import WorkerDiedError, WorkerError
-from glassplate.pipelines.jobs.child_process import Answer, Child, ChildPool
+from glassplate.pipelines.jobs.child_process import Answer, Child, ChildPool, stop_children
 from glassplate.pipelines.sources.places.refs import SourceRef
 
 logger = logging.getLogger(__name__)
@@ -31,12 +32,23 @@ logger = logging.getLogger(__name__)
 _STAGES = ("decode", "encode")
 
 
+@dataclass(frozen=True)
+class Sampled:
+    """Rows of pictures that were encoded; seconds of work, of all processes together, and until the
+    last of these was ready."""
+
+    rows: list[ImageRow]
+    work: float
+    start_up: float
+
+
 class IsolatedEncoder:
     """Stages shards by child processes, as many at a time as there are workers here."""
 
     def __init__(self, config: CompressConfig) -> None:
         memory = config.memory_of_worker()
-        self._pool = ChildPool(__name__, config.model_dump_json(), memory, config.children())
+        self._size = config.children()
+        self._pool = ChildPool(__name__, config.model_dump_json(), memory, self._size)
 
     def encode(self, shard: ShardPlan) -> None:
         """Stage a shard; pictures that kill the child twice become rows of their own.
@@ -63,17 +75,34 @@ class IsolatedEncoder:
                 shard.key,
             )
 
-    def sample(self, refs: Sequence[SourceRef]) -> tuple[list[ImageRow], float]:
-        """Encode references and throw it away: their rows, and the seconds that it took.
+    def sample(self, refs: Sequence[SourceRef]) -> Sampled:
+        """Encode references and throw it away, by as many processes at a time as a run has.
 
-        What kills the child has no row. Raises WorkerError if it reports an error.
+        What kills a child has no row. Raises WorkerError if one reports an error.
         """
+        hands = [refs[place :: self._size] for place in range(min(self._size, len(refs)))]
+        with ThreadPoolExecutor(max(1, len(hands))) as threads:
+            try:
+                parts = list(threads.map(self._sample_hand, hands))
+            except BaseException:
+                stop_children()  # an interruption would wait for them
+                raise
+        return Sampled(
+            [row for part in parts for row in part.rows],
+            sum(part.work for part in parts),
+            max((part.start_up for part in parts), default=0.0),
+        )
+
+    def _sample_hand(self, refs: Sequence[SourceRef]) -> Sampled:
+        started = time.monotonic()
         with self._pool.child() as child:
+            _ask(child, _sample_of([]))
+            start_up = time.monotonic() - started
             told = _ask(child, _sample_of(refs))
             parts = [told] if told else [_ask(child, _sample_of([ref])) for ref in refs]
         done = [part for part in parts if part]
         rows = [ImageRow(**row) for part in done for row in part["rows"]]
-        return rows, sum(part["seconds"] for part in done)
+        return Sampled(rows, sum(part["seconds"] for part in done), start_up)
 
 
 def _sample_of(refs: Sequence[SourceRef]) -> dict[str, Any]:

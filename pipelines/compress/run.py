@@ -29,13 +29,16 @@ from glassplate.pipelines.errors import (
     TooManyFailuresError,
     WorkerError,
 )
+from glassplate.pipelines.jobs.fork_server import SERVER
 from glassplate.pipelines.jobs.progress import ProgressCallback, reporting
-from glassplate.pipelines.jobs.runners import ClusterRunner
+from glassplate.pipelines.jobs.runners import ClusterRunner, LocalRunner
 from glassplate.pipelines.storage.store import Store
 
 __all__ = ["RunResult", "commit_plan", "compress", "encode_run", "plan_run", "verify_run"]
 
 logger = logging.getLogger(__name__)
+
+_CHILD = "glassplate.pipelines.compress.isolate"
 
 
 @dataclass(frozen=True)
@@ -83,12 +86,14 @@ def encode_run(plan: RunPlan, progress: ProgressCallback | None = None) -> None:
 
 
 def _encode_pending(store: Store, plan: RunPlan) -> None:
-    from glassplate.pipelines.compress.jobs import run_job  # Beam: not to find nothing new
-
     pending = [shard for shard in plan.shards if _staged(store, plan, shard) is None]
     # The local runner deals shards out in turn: largest first makes the hands about equal.
     pending.sort(key=lambda shard: (-shard.source_bytes, shard.key))
     if pending:
+        if isinstance(plan.config.runner, LocalRunner):
+            SERVER.start(_CHILD)  # which imports meanwhile
+        from glassplate.pipelines.compress.jobs import run_job  # Beam: not to find nothing new
+
         run_job(store, plan, pending)
 
 

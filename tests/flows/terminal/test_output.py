@@ -81,7 +81,9 @@ def test_progress_in_a_log_is_plain_lines_and_the_end_comes_once() -> None:
         assert show
         for done in (0, 5, 10, 10):
             show(Progress(done, 10, 1, 8_000_000, 2_000_000, 4.0))
-    assert log.getvalue() == ("compressing: 10/10, 2.5 images/s, 2.0 MB/s, ratio 4.00x, 1 failed\n")
+    assert log.getvalue() == (
+        "compressing ...\ncompressing: 10/10, 2.5 images/s, 2.0 MB/s, ratio 4.00x, 1 failed\n"
+    )
 
 
 def test_progress_on_a_terminal_has_rates_and_time_left() -> None:
