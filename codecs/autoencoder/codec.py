@@ -7,7 +7,7 @@ import struct
 import zlib
 from collections.abc import Sequence
 from pathlib import Path
-from typing import ClassVar
+from typing import Annotated, ClassVar
 
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field
@@ -34,6 +34,7 @@ from glassplate.codecs.layers.latent_pictures import (
     decode_pictures,
     encode_pictures,
 )
+from glassplate.codecs.option import Option
 from glassplate.codecs.search import encode_to_target
 
 SHIPPED_SIZE = "residual-b3"
@@ -42,16 +43,22 @@ _PARAMS = struct.Struct("<BB")
 
 
 class AutoencoderConfig(BaseModel):
-    """Options of the codec.
-
-    size: Which weights; only the default one is shipped, `glassplate train autoencoder` makes all.
-    tile_size: Side of a tile in pixels; what a region is read in, and what bounds the memory.
-    """
+    """Options of the codec."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    size: str = SHIPPED_SIZE
-    tile_size: int = Field(default=1024, ge=64, le=4096, multiple_of=64)
+    size: Annotated[
+        str,
+        Option(
+            "Which weights; the default is shipped, `glassplate train autoencoder` makes all.",
+            metavar="NAME",
+        ),
+    ] = SHIPPED_SIZE
+    tile_size: Annotated[
+        int,
+        Option("Side of a tile in pixels: what a region is read in, and what bounds the memory."),
+        Field(ge=64, le=4096, multiple_of=64),
+    ] = 1024
 
 
 class AutoencoderCodec:

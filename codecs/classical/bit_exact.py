@@ -9,7 +9,7 @@ from __future__ import annotations
 import struct
 import zlib
 from pathlib import Path
-from typing import ClassVar
+from typing import Annotated, ClassVar
 
 import imagecodecs
 import zstandard
@@ -20,6 +20,7 @@ from glassplate.codecs.container.bitstream import Container, Header, Tile, pack,
 from glassplate.codecs.container.declared import jxl_size
 from glassplate.codecs.errors import BitstreamError, EncodeError
 from glassplate.codecs.memory import check_fits, memory_errors
+from glassplate.codecs.option import Option
 
 MAX_FILE_BYTES = (1 << 31) - (1 << 20)
 """A value in a Parquet binary column stays under 2 GiB."""
@@ -37,11 +38,13 @@ class OriginalCodec:
     """
 
     class Config(BaseModel):
-        """zstd_level: 1 (fast) to 22 (small)."""
+        """Options of the codec."""
 
         model_config = ConfigDict(frozen=True, extra="forbid")
 
-        zstd_level: int = Field(default=12, ge=1, le=22)
+        zstd_level: Annotated[
+            int, Option("Of Zstandard: from fast to small."), Field(ge=1, le=22)
+        ] = 12
 
     name: ClassVar[str] = "original"
     summary: ClassVar[str] = "the file itself, bit-exact, with zstd where it helps"

@@ -12,7 +12,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
-from typing import Any, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 import imagecodecs
 import numpy as np
@@ -38,9 +38,13 @@ from glassplate.codecs.container.declared import (
 )
 from glassplate.codecs.errors import BitstreamError, EncodeError, UnsupportedImageError
 from glassplate.codecs.memory import empty_picture, memory_errors
+from glassplate.codecs.option import Option
 from glassplate.codecs.search import encode_to_target
 
-Subsampling = Literal["4:2:0", "4:4:4"]
+Subsampling = Annotated[
+    Literal["4:2:0", "4:4:4"],
+    Option("Of colour: 4:2:0 is smaller, 4:4:4 keeps fine coloured detail."),
+]
 
 
 class _Config(BaseModel):
@@ -135,7 +139,7 @@ class JpegCodec(ClassicalCodec):
     """The oldest baseline: progressive, optimal Huffman tables. Quality: libjpeg's, from 1."""
 
     class Config(_Config):
-        """subsampling: of chroma, 4:2:0 (smaller) or 4:4:4."""
+        """Options of the codec."""
 
         subsampling: Subsampling = "4:2:0"
 
@@ -187,10 +191,10 @@ class AvifCodec(ClassicalCodec):
     """AV1 still pictures. Quality: libavif's; 100 is lossless."""
 
     class Config(_Config):
-        """subsampling: of chroma, 4:2:0 or 4:4:4. speed: 0 (small) to 10 (fast)."""
+        """Options of the codec."""
 
         subsampling: Subsampling = "4:2:0"
-        speed: int = Field(default=6, ge=0, le=10)
+        speed: Annotated[int, Option("From small files to fast encoding."), Field(ge=0, le=10)] = 6
 
     name = "avif"
     summary = "AVIF (libavif, AOM AV1)"
@@ -223,9 +227,9 @@ class JxlCodec(ClassicalCodec):
     """JPEG XL. Quality maps to Butteraugli distance as in libjxl's cjxl; 100 is lossless."""
 
     class Config(_Config):
-        """effort: 1 (fast) to 9 (small)."""
+        """Options of the codec."""
 
-        effort: int = Field(default=7, ge=1, le=9)
+        effort: Annotated[int, Option("From fast encoding to small files."), Field(ge=1, le=9)] = 7
 
     name = "jxl"
     summary = "JPEG XL; quality 100 is lossless (libjxl)"

@@ -6,7 +6,7 @@ import copy
 import struct
 from collections.abc import Sequence
 from pathlib import Path
-from typing import ClassVar
+from typing import Annotated, ClassVar
 
 import torch
 from pydantic import BaseModel, ConfigDict, Field
@@ -34,26 +34,38 @@ from glassplate.codecs.hyperprior.network.model import Y_STRIDE, Z_STRIDE
 from glassplate.codecs.hyperprior.runtime import Runtime
 from glassplate.codecs.hyperprior.weights import Tune, find, load
 from glassplate.codecs.layers.rate_blocks import QUALITY_STEPS
+from glassplate.codecs.option import Option
 from glassplate.codecs.search import encode_all_to_target
 
 
 class HyperpriorConfig(BaseModel):
     """Options of the codec.
 
-    size, tune: Which shipped weights. Those for the eye need a quarter fewer bits for the same
-        MS-SSIM, two fifths fewer for the same SSIMULACRA2, and a tenth more for the same PSNR.
-        Streams name their weights by sha256, so tune is not in the spec.
-    tile_size: Side of a tile in pixels; smaller ones make regions cheaper to read, and cost bits.
-    bfloat16: Run the transforms' blocks in bfloat16 where the processor has it. Parsing never
-        depends on it.
+    Streams name their weights by sha256, so tune is not in the spec. Parsing never depends on
+    bfloat16.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    size: str = "small"
-    tune: Tune = "psnr"
-    tile_size: int = Field(default=1024, ge=Z_STRIDE, le=4096, multiple_of=Z_STRIDE)
-    bfloat16: bool = True
+    size: Annotated[str, Option("Which weights; small is shipped.", metavar="NAME")] = "small"
+    tune: Annotated[
+        Tune,
+        Option(
+            "What the weights were trained for. Those for the eye need a quarter fewer bits for the"
+            " same MS-SSIM, two fifths fewer for the same SSIMULACRA2, a tenth more for the same"
+            " PSNR."
+        ),
+    ] = "psnr"
+    tile_size: Annotated[
+        int,
+        Option(
+            "Side of a tile in pixels; smaller ones make regions cheaper to read, and files larger."
+        ),
+        Field(ge=Z_STRIDE, le=4096, multiple_of=Z_STRIDE),
+    ] = 1024
+    bfloat16: Annotated[
+        bool, Option("Compute in bfloat16 where the processor has it; streams can be read anyhow.")
+    ] = True
 
 
 class HyperpriorCodec:

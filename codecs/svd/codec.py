@@ -13,7 +13,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import ClassVar
+from typing import Annotated, ClassVar
 
 import numpy as np
 import torch
@@ -38,6 +38,7 @@ from glassplate.codecs.container.bitstream import (
 )
 from glassplate.codecs.errors import BitstreamError, UnsupportedImageError
 from glassplate.codecs.memory import empty_picture
+from glassplate.codecs.option import Option
 from glassplate.codecs.search import encode_to_target
 from glassplate.codecs.svd.low_rank import element_count, rank_for_energy, rank_for_factor
 from glassplate.codecs.svd.tile import (
@@ -72,18 +73,31 @@ class SvdCodec:
     """
 
     class Config(BaseModel):
-        """tile_size: side in pixels; 0: the whole picture is one matrix, as in textbooks.
-
-        bits: of the largest factor element, 2 to 16; None: chosen so that the quantisation error is
-        a quarter of the truncation error. energy: without a target, keep this share (0-1) of each
-        tile's squared singular values, instead of the default quality.
-        """
+        """Options of the codec."""
 
         model_config = ConfigDict(frozen=True, extra="forbid")
 
-        tile_size: int = Field(default=256, ge=0, le=4096)
-        bits: int | None = Field(default=None, ge=2, le=16)
-        energy: float | None = Field(default=None, gt=0, le=1)
+        tile_size: Annotated[
+            int,
+            Option("Side of a tile in pixels; 0: the picture is one matrix, as in textbooks."),
+            Field(ge=0, le=4096),
+        ] = 256
+        bits: Annotated[
+            int | None,
+            Option(
+                "Of the largest factor element; null: so many that the quantisation error is a"
+                " quarter of the truncation error."
+            ),
+            Field(ge=2, le=16),
+        ] = None
+        energy: Annotated[
+            float | None,
+            Option(
+                "Without a target, keep this share of each tile's squared singular values, instead"
+                " of the default quality."
+            ),
+            Field(gt=0, le=1),
+        ] = None
 
     name: ClassVar[str] = "svd"
     summary: ClassVar[str] = "low-rank approximation; a region decodes from its tiles"

@@ -6,7 +6,7 @@ import copy
 from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
-from typing import ClassVar
+from typing import Annotated, ClassVar
 
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field
@@ -31,6 +31,7 @@ from glassplate.codecs.layers.latent_pictures import (
     encode_pictures,
     picture_of,
 )
+from glassplate.codecs.option import Option
 from glassplate.codecs.search import encode_to_target
 from glassplate.codecs.vae.latents import (
     Floats,
@@ -44,18 +45,19 @@ from glassplate.codecs.vae.weights import find, load
 
 
 class VaeConfig(BaseModel):
-    """Options of the codec.
-
-    size: Which shipped weights.
-    dtype: How latents are stored: int8 (a scale per channel, entropy coded), float16 or bfloat16.
-    tile_size: Side of a tile in pixels; what a region is read in, and what bounds the memory.
-    """
+    """Options of the codec."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    size: str = "f8c4"
-    dtype: LatentType = "int8"
-    tile_size: int = Field(default=1024, ge=64, le=4096, multiple_of=64)
+    size: Annotated[str, Option("Which weights; f8c4 is shipped.", metavar="NAME")] = "f8c4"
+    dtype: Annotated[
+        LatentType, Option("How latents are stored; int8 has a scale per channel, and is coded.")
+    ] = "int8"
+    tile_size: Annotated[
+        int,
+        Option("Side of a tile in pixels: what a region is read in, and what bounds the memory."),
+        Field(ge=64, le=4096, multiple_of=64),
+    ] = 1024
 
 
 class VaeCodec:

@@ -2,46 +2,79 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from glassplate.flows.options.common import JsonOption, output_of
-from glassplate.flows.terminal.output import one_line
+from glassplate.flows.terminal.output import Output, one_line
 
 
-def codecs(context: typer.Context, as_json: JsonOption = False) -> None:
-    """List the codecs: options and defaults, trained parameters, what they do at their defaults.
+def codecs(
+    context: typer.Context,
+    name: Annotated[
+        str | None,
+        typer.Argument(metavar="[NAME]", help="Explain its options.", show_default=False),
+    ] = None,
+    as_json: JsonOption = False,
+) -> None:
+    """List the codecs, with what they do at their defaults; or explain the options of one.
 
     Ratio (of raw RGB to bitstream) and PSNR are those of the five photographs of scikit-image.
 
-    Example:
+    Examples:
 
         glassplate codecs
+
+        glassplate codecs hyperprior
     """
     from glassplate.codecs.registry import codec_class, codec_names, measured
 
     output = output_of(context)
+    if name is not None:
+        _explain(output, name)
+        return
     rows = []
-    for name in codec_names():
-        cls = codec_class(name)
+    for known in codec_names():
+        cls = codec_class(known)
         defaults = {
             key: field.get_default(call_default_factory=True)
             for key, field in cls.Config.model_fields.items()
         }
-        options = " ".join(f"{key}={value}" for key, value in defaults.items())
         rows.append(
             {
-                "codec": name,
+                "codec": known,
                 "summary": cls.summary,
-                "options": defaults if output.as_json else options,
+                "options": defaults if output.as_json else " ".join(defaults),
                 "source": cls.source,
-                **measured(name),
+                **measured(known),
             }
         )
-    columns = ("codec", "summary", "parameters", "ratio", "psnr", "options", "source")
-    output.records(rows, columns)
+    columns = ("codec", "summary", "parameters", "ratio", "psnr", "options")
+    output.records(rows, columns, ("parameters",))
+    output.message("glassplate codecs NAME explains the options of one")
+
+
+def _explain(output: Output, name: str) -> None:
+    """One codec and its options, as `--codec-option NAME=VALUE` takes them."""
+    from glassplate.codecs.registry import codec_class, measured
+    from glassplate.flows.options.described import described
+
+    cls = codec_class(name)
+    facts = {"codec": name, "summary": cls.summary, "source": cls.source, **measured(name)}
+    options = described(cls.Config)
+    if output.as_json:
+        output.record({**facts, "options": [asdict(option) for option in options]})
+        return
+    output.facts(facts)
+    output.stdout.print()
+    if options:
+        columns = ("option", "allowed", "default", "what")
+        output.records([asdict(option) for option in options], columns)
+    else:
+        output.stdout.print("no options")
 
 
 def runners(context: typer.Context, as_json: JsonOption = False) -> None:

@@ -291,4 +291,18 @@ def test_codecs_lists_names_and_options(glassplate: Run) -> None:
     assert rows["vae"]["ratio"] > rows["jpeg"]["ratio"] > 1
     assert rows["original"]["ratio"] is rows["svd"]["parameters"] is None
     assert 20 < rows["vae"]["psnr"] < rows["jpeg"]["psnr"]
-    assert "tile_size=256" in glassplate("codecs").out
+    assert "tile_size" in glassplate("codecs").out
+
+
+def test_codecs_explains_every_option(glassplate: Run) -> None:
+    for name in (row["codec"] for row in _records(glassplate("codecs", "--json"))):
+        (facts,) = _records(glassplate("codecs", name, "--json"))
+        for option in facts["options"]:
+            assert all(option[key] not in ("", None) for key in ("option", "allowed", "what"))
+            assert "default" in option
+    shown = glassplate("codecs", "svd").out
+    assert "integer, 0 to 4096" in shown
+    assert "256" in shown
+    assert "number, above 0, at most 1 | null" in shown
+    assert "psnr | eye" in glassplate("codecs", "hyperprior").out
+    assert glassplate("codecs", "gif").code == ExitCode.USAGE
