@@ -54,7 +54,7 @@ from glassplate.flows.terminal.exit_codes import ExitCode
 from glassplate.flows.terminal.interrupts import interrupts_wait
 from glassplate.flows.terminal.live import live_count, live_progress
 from glassplate.flows.terminal.output import Output, human_bytes, human_seconds, ratio
-from glassplate.flows.terminal.wording import remarks
+from glassplate.flows.terminal.wording import are, counted, remarks
 
 if TYPE_CHECKING:
     from glassplate.pipelines.archive.format.manifest import Ledger
@@ -216,7 +216,8 @@ def _compress_here(output: Output, config: CompressConfig, *, shown: bool) -> No
 
     with live_progress(output.stderr, shown=shown) as progress:
         result = run(config, progress)
-    _finish(output, config, result.ledger, result.seconds, remarks(result.plan))
+    first = result.plan.base is None
+    _finish(output, config, result.ledger, result.seconds, remarks(result.plan), first=first)
 
 
 def _compress_as_flow(output: Output, config: CompressConfig) -> None:
@@ -247,8 +248,13 @@ def _finish(
     ledger: Ledger,
     seconds: float,
     more: Sequence[str] = (),
+    *,
+    first: bool = False,
 ) -> None:
-    """Print what the run did; exit 3 if inputs failed in it, or are damaged."""
+    """Print what the run did; exit 3 if inputs failed in it, or are damaged.
+
+    first: Whether it made the archive; then is the time to say what the default does.
+    """
     if output.as_json:
         output.record({**ledger.model_dump(), "seconds": round(seconds, 3)})
     else:
@@ -259,14 +265,21 @@ def _finish(
         output.message(f"committed to {config.archive} in {human_seconds(seconds)}")
     elif not more:
         output.message(f"nothing to do: {config.archive} is up to date")
+    is_default = config.codec == type(config).model_fields["codec"].default
+    if first and ledger.encoded and is_default:
+        output.message(
+            f"{counted(ledger.encoded, 'picture')} {are(ledger.encoded)} lossy, as the default is; "
+            "to lose nothing, say --codec jxl --quality 100"
+        )
     if ledger.failed:
         output.message(
-            f"{ledger.failed} inputs failed; see: "
+            f"{counted(ledger.failed, 'input')} failed; see: "
             f'glassplate query {config.archive} --where "error_code is not null"'
         )
     if ledger.damaged:
         output.message(
-            f"{ledger.damaged} are kept, but damaged; see: glassplate query {config.archive} "
+            f"{ledger.damaged} {are(ledger.damaged)} kept, but damaged; see: "
+            f"glassplate query {config.archive} "
             '--where "error_code is not null"'
         )
     if ledger.failed or ledger.damaged:

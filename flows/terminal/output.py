@@ -128,12 +128,13 @@ def _column(name: str, values: Sequence[Any]) -> Column:
 
 
 def ledger_table(ledger: Ledger) -> tuple[list[str], list[list[Any]]]:
-    """Column names and one row: the ledger as people read it."""
+    """Column names and one row: the ledger as people read it, unchanged inputs by themselves."""
     counts = {
         name: getattr(ledger, name)
         for name in ("inputs", "encoded", "kept", "damaged", "skipped", "failed", "unchanged")
         if name != "damaged" or ledger.damaged
     }
+    counts["skipped"] -= ledger.unchanged
     sizes = {
         "source": human_bytes(ledger.source_bytes),
         "stored": human_bytes(ledger.stored_bytes),

@@ -41,7 +41,7 @@ def test_compress_prints_the_ledger_and_says_that_inputs_failed(
     assert header.split() == [*counts, "source", "stored", "ratio"]
     assert row.split()[:6] == ["4", "2", "1", "0", "1", "0"]
     assert "compressing: 4/4" in done.err
-    assert "1 inputs failed" in done.err
+    assert "1 input failed" in done.err
     assert "committed to" in done.err
 
 
@@ -61,6 +61,29 @@ def test_compress_again_has_nothing_to_do_and_json_has_one_line(
     assert more.code == ExitCode.OK
     assert json.loads(more.out)["unchanged"] == 3
     assert open_archive(str(tmp_path / "a")).manifest.number == 2
+
+
+def test_the_table_counts_unchanged_by_themselves(
+    glassplate: Run, source: Path, tmp_path: Path
+) -> None:
+    glassplate("compress", source, tmp_path / "a", "--codec", "jpeg")
+    Image.new("RGB", (64, 48), "teal").save(source / "new.png")
+    done = glassplate("compress", source, tmp_path / "a", "--codec", "jpeg")
+    header, row = done.out.splitlines()
+    counts = dict(zip(header.split(), row.split(), strict=False))
+    assert (counts["inputs"], counts["skipped"], counts["unchanged"]) == ("5", "0", "4")
+    assert "lossy" not in done.err
+
+
+def test_the_default_says_once_that_it_is_lossy(
+    glassplate: Run, small_photo: Pixels, tmp_path: Path
+) -> None:
+    (tmp_path / "photos").mkdir()
+    for name in ("a.png", "b.png"):
+        Image.fromarray(small_photo[: -ord(name[0]) + 90]).save(tmp_path / "photos" / name)
+        done = glassplate("compress", tmp_path / "photos", tmp_path / "a")
+        told = "1 picture is lossy, as the default is" in done.err
+        assert told == (name == "a.png")
 
 
 def test_retry_failed_tries_again(glassplate: Run, source: Path, tmp_path: Path) -> None:
