@@ -12,11 +12,21 @@ import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Literal, Protocol, Self, TypeAlias, runtime_checkable
+from typing import (
+    TYPE_CHECKING,
+    Annotated,
+    Any,
+    Literal,
+    Protocol,
+    Self,
+    TypeAlias,
+    runtime_checkable,
+)
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from glassplate.codecs.errors import DeviceError
+from glassplate.codecs.option import Option
 
 if TYPE_CHECKING:  # commands that touch no pixels do without
     import numpy as np
@@ -41,11 +51,32 @@ class Target(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    quality: float | None = Field(default=None, ge=0, le=100)
-    psnr: float | None = Field(default=None, gt=0, le=100)
-    ms_ssim: float | None = Field(default=None, gt=0, le=1)
-    ssimulacra2: float | None = Field(default=None, ge=0, le=100)
-    max_bpp: float | None = Field(default=None, gt=0, le=64)
+    quality: Annotated[
+        float | None,
+        Option("0 (smallest) to 100 (best), on the codec's own scale."),
+        Field(ge=0, le=100),
+    ] = None
+    psnr: Annotated[
+        float | None,
+        Option("At least this many dB for every picture.", name="target_psnr"),
+        Field(gt=0, le=100),
+    ] = None
+    ms_ssim: Annotated[
+        float | None,
+        Option("At least this MS-SSIM, 0 to 1, for every picture.", name="target_ms_ssim"),
+        Field(gt=0, le=1),
+    ] = None
+    ssimulacra2: Annotated[
+        float | None,
+        Option(
+            "At least this SSIMULACRA2 for every picture: 90 looks the same, 70 is good.",
+            name="target_ssimulacra2",
+        ),
+        Field(ge=0, le=100),
+    ] = None
+    max_bpp: Annotated[
+        float | None, Option("At most this many bits per pixel."), Field(gt=0, le=64)
+    ] = None
 
     @model_validator(mode="after")
     def _one_at_most(self) -> Self:

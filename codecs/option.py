@@ -15,19 +15,35 @@ class Option:
     """How a field is asked for.
 
     help: A line or two. name: Where it is not the field's own. metavar: What stands for the value
-        in a usage line. depends: The default depends on other fields, so none is shown.
+        in a usage line.
+    typed: What is typed on a command line, where it is not `--name`.
+    place: Of a positional argument, which is typed without a name: its number among them.
+    written: The default as people write it, where Python does otherwise.
+    depends: The default depends on other fields, so none is shown.
     fixed: It stays as it was when a run is gone on with.
+    switch: The configuration that it is part of is wanted at all if this one is given.
+    rest: Of a union of configurations, told apart by this option: how their other fields are
+        asked for, all together.
+    see: Where to read on after a mistake.
     """
 
     help: str
     name: str = ""
     metavar: str = ""
+    typed: str = ""
+    place: int = 0
+    written: str = ""
     depends: bool = False
     fixed: bool = False
+    switch: bool = False
+    rest: Option | None = None
+    see: str = "--help"
 
     def flag(self, field: str) -> str:
         """As the field is named on a command line."""
-        return "--" + (self.name or field).replace("_", "-")
+        if self.place:
+            return self.metavar.rstrip(".")
+        return self.typed or "--" + (self.name or field).replace("_", "-")
 
 
 def options(model: type[BaseModel]) -> dict[str, Option]:

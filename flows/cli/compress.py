@@ -7,90 +7,38 @@ import os
 import time
 from collections.abc import Sequence
 from dataclasses import asdict
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from glassplate.codecs.errors import GlassplateError
-from glassplate.flows.options.common import (
-    ArchiveArgument,
-    DeviceOption,
-    JsonOption,
-    MaxPixelsOption,
-    NoProgress,
-    SourceArgument,
-    compress_config,
-    output_of,
-    parse_codec_options,
-    parse_runner_options,
-)
-from glassplate.flows.options.compression import (
-    AsFlow,
-    CodecOption,
-    CodecOptions,
-    Damaged,
-    DryRun,
-    Exclude,
-    Include,
-    Latents,
-    MaxBpp,
-    MaxFailures,
-    MeasureNames,
-    Plugins,
-    Quality,
-    Reencode,
-    RetryFailed,
-    RunnerName,
-    RunnerOptions,
-    TargetMsSsim,
-    TargetPsnr,
-    TargetSsimulacra2,
-    VerifyShare,
-    Weights,
-    WorkerMemory,
-    Workers,
-)
+from glassplate.flows.options.common import JsonOption, NoProgress, output_of
+from glassplate.flows.options.signature import command
+from glassplate.flows.options.values import values_of
 from glassplate.flows.terminal.exit_codes import ExitCode
 from glassplate.flows.terminal.interrupts import interrupts_wait
 from glassplate.flows.terminal.live import live_count, live_progress
 from glassplate.flows.terminal.output import Output, human_bytes, human_seconds, ratio
 from glassplate.flows.terminal.wording import are, counted, remarks
+from glassplate.pipelines.compress.config import CompressConfig
 
 if TYPE_CHECKING:
     from glassplate.pipelines.archive.format.manifest import Ledger
-    from glassplate.pipelines.compress.config import CompressConfig
+
+OF_THE_JOB = ("runner", "max_failures", "verify_fraction", "measures", "latents")
+"""Fields that a plan does not depend on."""
 
 
+@command(CompressConfig)
 def compress(
     context: typer.Context,
-    source: SourceArgument,
-    archive: ArchiveArgument,
-    include: Include = None,
-    exclude: Exclude = None,
-    codec: CodecOption = "hyperprior",
-    codec_option: CodecOptions = None,
-    weights: Weights = None,
-    quality: Quality = None,
-    target_psnr: TargetPsnr = None,
-    target_ms_ssim: TargetMsSsim = None,
-    target_ssimulacra2: TargetSsimulacra2 = None,
-    max_bpp: MaxBpp = None,
-    workers: Workers = None,
-    worker_memory: WorkerMemory = None,
-    runner: RunnerName = "local",
-    runner_option: RunnerOptions = None,
-    device: DeviceOption = "auto",
-    retry_failed: RetryFailed = False,
-    reencode: Reencode = False,
-    max_failures: MaxFailures = None,
-    max_pixels: MaxPixelsOption = 200_000_000,
-    damaged: Damaged = "keep",
-    verify: VerifyShare = "100%",
-    measure: MeasureNames = "ms-ssim,ssimulacra2",
-    latents: Latents = True,
-    plugin: Plugins = None,
-    dry_run: DryRun = False,
-    flow: AsFlow = False,
+    config: CompressConfig,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Plan only: counts, bytes, expected size and time.")
+    ] = False,
+    flow: Annotated[
+        bool, typer.Option("--flow", help="Run as the Prefect flow `compress-archive`.")
+    ] = False,
     no_progress: NoProgress = False,
     as_json: JsonOption = False,
 ) -> None:
@@ -115,34 +63,6 @@ def compress(
 
         glassplate compress s3://in s3://out --runner dask --runner-option address=tcp://host:8786
     """
-    config = compress_config(
-        source=tuple(source),
-        archive=archive,
-        include=include or [],
-        exclude=exclude or [],
-        codec=codec,
-        codec_options=parse_codec_options(codec_option or []),
-        weights=weights,
-        quality=quality,
-        target_psnr=target_psnr,
-        target_ms_ssim=target_ms_ssim,
-        target_ssimulacra2=target_ssimulacra2,
-        max_bpp=max_bpp,
-        workers=workers,
-        worker_memory=worker_memory,
-        runner=runner,
-        runner_options=parse_runner_options(runner_option or []),
-        device=device,
-        retry_failed=retry_failed,
-        reencode=reencode,
-        max_failures=max_failures,
-        max_pixels=max_pixels,
-        damaged=damaged,
-        verify_fraction=verify,
-        measures=measure,
-        latents=latents,
-        plugins=plugin or [],
-    )
     output = output_of(context)
     if dry_run:
         _show_plan(output, config, shown=not (no_progress or output.as_json))
@@ -152,28 +72,10 @@ def compress(
         _compress_here(output, config, shown=not (no_progress or output.as_json))
 
 
+@command(CompressConfig, without=OF_THE_JOB)
 def plan(
     context: typer.Context,
-    source: SourceArgument,
-    archive: ArchiveArgument,
-    include: Include = None,
-    exclude: Exclude = None,
-    codec: CodecOption = "hyperprior",
-    codec_option: CodecOptions = None,
-    weights: Weights = None,
-    quality: Quality = None,
-    target_psnr: TargetPsnr = None,
-    target_ms_ssim: TargetMsSsim = None,
-    target_ssimulacra2: TargetSsimulacra2 = None,
-    max_bpp: MaxBpp = None,
-    workers: Workers = None,
-    worker_memory: WorkerMemory = None,
-    device: DeviceOption = "auto",
-    retry_failed: RetryFailed = False,
-    reencode: Reencode = False,
-    max_pixels: MaxPixelsOption = 200_000_000,
-    damaged: Damaged = "keep",
-    plugin: Plugins = None,
+    config: CompressConfig,
     no_progress: NoProgress = False,
     as_json: JsonOption = False,
 ) -> None:
@@ -185,28 +87,6 @@ def plan(
 
         glassplate plan photos/ archive/ --codec avif --target-psnr 38
     """
-    config = compress_config(
-        source=tuple(source),
-        archive=archive,
-        include=include or [],
-        exclude=exclude or [],
-        codec=codec,
-        codec_options=parse_codec_options(codec_option or []),
-        weights=weights,
-        quality=quality,
-        target_psnr=target_psnr,
-        target_ms_ssim=target_ms_ssim,
-        target_ssimulacra2=target_ssimulacra2,
-        max_bpp=max_bpp,
-        workers=workers,
-        worker_memory=worker_memory,
-        device=device,
-        retry_failed=retry_failed,
-        reencode=reencode,
-        max_pixels=max_pixels,
-        damaged=damaged,
-        plugins=plugin or [],
-    )
     output = output_of(context)
     _show_plan(output, config, shown=not (no_progress or output.as_json))
 
@@ -224,14 +104,14 @@ def _compress_as_flow(output: Output, config: CompressConfig) -> None:
     os.environ.setdefault("PREFECT_SERVER_ANALYTICS_ENABLED", "false")
     from prefect.client.orchestration import get_client
 
-    from glassplate.flows.scheduled.compress import compress_archive, flow_parameters
+    from glassplate.flows.scheduled.compress import compress_archive
 
     for runs in ("prefect.flow_runs", "prefect.task_runs"):
         logging.getLogger(runs).addFilter(_without_traceback)
     started = time.monotonic()
     with interrupts_wait(), get_client(sync_client=True):
         pass  # starts the temporary server, where there is no other
-    ledger = compress_archive(**flow_parameters(config))
+    ledger = compress_archive(**values_of(config))
     _finish(output, config, ledger, time.monotonic() - started)
 
 

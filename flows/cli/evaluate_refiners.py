@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from glassplate.codecs.errors import ConfigError
-from glassplate.flows.options.common import validated
+from glassplate.flows.options.values import validated
 from glassplate.flows.terminal.live import live_count
 from glassplate.flows.terminal.output import Output, one_line
 

@@ -16,7 +16,6 @@ from glassplate.flows.options.common import (
     NoProgress,
     WhereOption,
     output_of,
-    parse_runner_options,
 )
 from glassplate.flows.options.compression import (
     RetryFailed,
@@ -39,6 +38,7 @@ from glassplate.flows.options.restoration import (
     RestorerWeightsOption,
     UpscaleOption,
 )
+from glassplate.flows.options.values import text_options
 from glassplate.flows.terminal.exit_codes import ExitCode
 from glassplate.flows.terminal.live import live_count
 from glassplate.flows.terminal.output import human_bytes, human_seconds, one_line
@@ -115,7 +115,7 @@ def retrieve(
         workers=workers,
         worker_memory=worker_memory,
         runner=runner,
-        runner_options=parse_runner_options(runner_option or []),
+        runner_options=text_options(runner_option or [], "--runner-option"),
         device=device,
     )
     from glassplate.pipelines.retrieve.run import retrieve as retrieve_pictures

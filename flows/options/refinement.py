@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from glassplate.codecs.errors import ConfigError
-from glassplate.flows.options.common import validated
 from glassplate.flows.options.restoration import restore_options
+from glassplate.flows.options.values import validated
 
 if TYPE_CHECKING:
     from glassplate.codecs.refine.options import RefineOptions

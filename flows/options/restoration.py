@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from glassplate.codecs.errors import ConfigError
-from glassplate.flows.options.common import validated
+from glassplate.flows.options.values import validated
 
 if TYPE_CHECKING:
     from glassplate.codecs.restore.options import RestoreOptions

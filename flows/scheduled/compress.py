@@ -27,7 +27,7 @@ from prefect.logging import get_run_logger
 from prefect.tasks import Task
 from prefect.utilities.annotations import quote
 
-from glassplate.flows.options.common import compress_config
+from glassplate.flows.options.signature import as_flow
 from glassplate.flows.reports.page import publish_report
 from glassplate.flows.reports.summary import summary
 from glassplate.flows.terminal.live import rates
@@ -40,7 +40,6 @@ from glassplate.pipelines.compress.config import CompressConfig
 from glassplate.pipelines.compress.planning import RunPlan
 from glassplate.pipelines.errors import ArchiveError, CommitConflictError
 from glassplate.pipelines.jobs.progress import Progress, ProgressCallback
-from glassplate.pipelines.pictures.limits import DEFAULT_MAX_PIXELS
 
 T = TypeVar("T")
 
@@ -54,68 +53,12 @@ def worth_retrying(_task: Task[..., Any], _run: TaskRun, state: State[Any]) -> b
     return isinstance(error, OSError | ArchiveError) and not isinstance(error, CommitConflictError)
 
 
-@flow(name="compress-archive")
-def compress_archive(
-    source: str | list[str],
-    archive: str,
-    include: list[str] | None = None,
-    exclude: list[str] | None = None,
-    codec: str = "hyperprior",
-    codec_options: dict[str, Any] | None = None,
-    weights: str | None = None,
-    quality: float | None = None,
-    target_psnr: float | None = None,
-    target_ms_ssim: float | None = None,
-    target_ssimulacra2: float | None = None,
-    max_bpp: float | None = None,
-    workers: int | None = None,
-    worker_memory: int | str | None = None,
-    runner: str = "local",
-    runner_options: dict[str, Any] | None = None,
-    device: str = "auto",
-    retry_failed: bool = False,
-    reencode: bool = False,
-    max_failures: float | str | None = None,
-    max_pixels: int = DEFAULT_MAX_PIXELS,
-    damaged: str = "keep",
-    verify_fraction: float | str = 1.0,
-    measures: str | list[str] = "ms-ssim,ssimulacra2",
-    latents: bool = True,
-    plugins: list[str] | None = None,
-) -> Ledger:
+def _compress_archive(config: CompressConfig) -> Ledger:
     """Bring an archive up to date with its source; parameters as in `CompressConfig`.
 
     Returns the ledger of this run. The flow run fails if the failure gate stops it
     (TooManyFailuresError) or another writer commits first (CommitConflictError).
     """
-    config = compress_config(
-        source=source,
-        archive=archive,
-        include=include or [],
-        exclude=exclude or [],
-        codec=codec,
-        codec_options=codec_options or {},
-        weights=weights,
-        quality=quality,
-        target_psnr=target_psnr,
-        target_ms_ssim=target_ms_ssim,
-        target_ssimulacra2=target_ssimulacra2,
-        max_bpp=max_bpp,
-        workers=workers,
-        worker_memory=worker_memory,
-        runner=runner,
-        runner_options=runner_options or {},
-        device=device,
-        retry_failed=retry_failed,
-        reencode=reencode,
-        max_failures=max_failures,
-        max_pixels=max_pixels,
-        damaged=damaged,
-        verify_fraction=verify_fraction,
-        measures=measures,
-        latents=latents,
-        plugins=plugins or [],
-    )
     run_plan = plan(config)
     encode(unvisited(run_plan))
     staged = verify(unvisited(run_plan))
@@ -125,15 +68,7 @@ def compress_archive(
     return ledger
 
 
-def flow_parameters(config: CompressConfig) -> dict[str, Any]:
-    """The flow's parameters for a run's options."""
-    fields = config.model_dump(mode="json")
-    target = fields.pop("target")
-    for measure in ("psnr", "ms_ssim", "ssimulacra2"):
-        target[f"target_{measure}"] = target.pop(measure)
-    runner_options = fields.pop("runner")
-    runner = {"runner": runner_options.pop("name"), "runner_options": runner_options}
-    return {**fields, **target, **runner}
+compress_archive = flow(name="compress-archive")(as_flow(CompressConfig, _compress_archive))
 
 
 @task(cache_policy=NO_CACHE)

@@ -10,6 +10,7 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, BeforeValidator, Field
 
 from glassplate.codecs import Target
+from glassplate.codecs.option import Option
 from glassplate.pipelines.jobs.config import JobConfig
 from glassplate.pipelines.pictures.limits import DEFAULT_MAX_PIXELS
 from glassplate.pipelines.sources.choice import Choice
@@ -71,22 +72,107 @@ class CompressConfig(JobConfig):
     reencode: pictures that another codec, other weights or another target stored are encoded anew.
     """
 
-    source: Annotated[str | tuple[str, ...], AfterValidator(_single)]
-    include: tuple[Pattern, ...] = ()
-    exclude: tuple[Pattern, ...] = ()
-    codec: str = "hyperprior"
-    codec_options: dict[str, Any] = Field(default_factory=dict)
-    weights: str | None = None
+    source: Annotated[
+        str | tuple[str, ...],
+        Option(
+            "Directories, globs, files, .zip, .tar or Parquet files with pictures inside, folders"
+            " of such shards, .parquet, .csv, .jsonl or .txt lists of paths or URLs, or - for paths"
+            " on standard input; any fsspec URL.",
+            metavar="SOURCE...",
+            place=1,
+        ),
+        AfterValidator(_single),
+    ]
+    include: Annotated[
+        tuple[Pattern, ...],
+        Option(
+            "Take only what this matches: '*.tif' anywhere, '2024/**' below the source's root;"
+            " of a folder, all that is in it. Can be repeated.",
+            metavar="GLOB",
+        ),
+    ] = ()
+    exclude: Annotated[
+        tuple[Pattern, ...],
+        Option(
+            "Leave out what this matches, also of what --include takes. Can be repeated.",
+            metavar="GLOB",
+        ),
+    ] = ()
+    codec: Annotated[str, Option("A name that `glassplate codecs` lists.", metavar="NAME")] = (
+        "hyperprior"
+    )
+    codec_options: Annotated[
+        dict[str, Any],
+        Option(
+            "An option of the codec; can be given more than once.",
+            typed="--codec-option",
+            metavar="NAME=VALUE",
+        ),
+    ] = Field(default_factory=dict)
+    weights: Annotated[
+        str | None,
+        Option(
+            "Weights of the codec: a file or folder; for vae also a diffusers model or its hub id.",
+            metavar="PATH",
+        ),
+    ] = None
     target: Target = Target()
-    retry_failed: bool = False
-    reencode: bool = False
-    damaged: Literal["keep", "fail"] = "keep"
-    max_failures: Fraction | None = None
-    max_pixels: int = Field(default=DEFAULT_MAX_PIXELS, ge=1)
-    verify_fraction: Fraction = 1.0
-    measures: Measures = ("ms_ssim", "ssimulacra2")
-    latents: bool = True
-    plugins: tuple[str, ...] = ()
+    retry_failed: Annotated[
+        bool,
+        Option(
+            "Try inputs again that failed in an earlier run, or were kept because they are"
+            " damaged, too large or unsupported."
+        ),
+    ] = False
+    reencode: Annotated[
+        bool,
+        Option(
+            "Store pictures anew, from their sources, that another codec, other weights or"
+            " another quality stored."
+        ),
+    ] = False
+    max_failures: Annotated[
+        Fraction | None,
+        Option(
+            "Commit nothing if more than this share of the new inputs fails: 1%, 0.01."
+            " Default: 25%, and more than 10.",
+            metavar="SHARE",
+        ),
+    ] = None
+    max_pixels: Annotated[
+        int, Option("Larger pictures are not decoded: a guard against bombs."), Field(ge=1)
+    ] = DEFAULT_MAX_PIXELS
+    damaged: Annotated[
+        Literal["keep", "fail"],
+        Option("Keep damaged pictures bit for bit, or let them fail and leave them out."),
+    ] = "keep"
+    verify_fraction: Annotated[
+        Fraction,
+        Option(
+            "Share of the pictures that are decoded again and measured before the commit.",
+            typed="--verify",
+            metavar="SHARE",
+            written="100%",
+        ),
+    ] = 1.0
+    measures: Annotated[
+        Measures,
+        Option(
+            "What is measured beside PSNR, by commas; psnr: nothing more, which is faster.",
+            typed="--measure",
+            metavar="LIST",
+            written="ms-ssim,ssimulacra2",
+        ),
+    ] = ("ms_ssim", "ssimulacra2")
+    latents: Annotated[bool, Option("Store embeddings and latents, too.")] = True
+    plugins: Annotated[
+        tuple[str, ...],
+        Option(
+            "Import this module first; it registers codecs of its own. Can be repeated.",
+            typed="--plugin",
+            metavar="MODULE",
+        ),
+    ] = ()
 
     @property
     def sources(self) -> str:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from glassplate.codecs.base import Device
+from glassplate.codecs.option import Option
 from glassplate.pipelines.jobs.memory import Bytes, default_workers, share_of_memory
 from glassplate.pipelines.jobs.runners import LocalRunner, Runner
 
@@ -29,11 +30,40 @@ class JobConfig(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    archive: str
-    runner: Runner = LocalRunner()
-    workers: int = Field(default_factory=_workers, ge=1, le=MOST_WORKERS)
-    worker_memory: Bytes | None = None
-    device: Device = "auto"
+    archive: Annotated[str, Option("The archive: a directory or URL.", metavar="ARCHIVE", place=2)]
+    runner: Annotated[
+        Runner,
+        Option(
+            "A name that `glassplate runners` lists.",
+            metavar="NAME",
+            see="`glassplate runners`",
+            rest=Option(
+                "An option of the runner; can be given more than once.",
+                name="runner_options",
+                typed="--runner-option",
+                metavar="NAME=VALUE",
+                see="`glassplate runners`",
+            ),
+        ),
+    ] = LocalRunner()
+    workers: Annotated[
+        int,
+        Option(
+            "Worker processes; by default as many as there are cores, and memory for. On a"
+            " cluster, how many of them share a machine's cores and memory; by default 1."
+        ),
+    ] = Field(default_factory=_workers, ge=1, le=MOST_WORKERS)
+    worker_memory: Annotated[
+        Bytes | None,
+        Option(
+            "What each worker may take: 4GB, 1.5GiB. By default its share of 80 % of the memory"
+            " there is. A picture that needs more is kept as it is.",
+            metavar="BYTES",
+        ),
+    ] = None
+    device: Annotated[
+        Device, Option("Where codecs that use torch run; cuda without a GPU is an error.")
+    ] = "auto"
 
     @model_validator(mode="before")
     @classmethod

@@ -15,7 +15,8 @@ import pytest
 import yaml
 
 from glassplate.codecs.errors import GlassplateError, MissingExtraError
-from glassplate.flows.options.common import compress_config, parse_runner_options
+from glassplate.flows.options.values import config_of, text_options
+from glassplate.pipelines.compress.config import CompressConfig
 
 ROOT = Path(__file__).parents[2]
 INFRA = ROOT / "infra"
@@ -121,8 +122,7 @@ def test_services_lead_to_pods() -> None:
 
 @pytest.mark.parametrize("path", RUNS, ids=[path.stem for path in RUNS])
 def test_runs_are_options_that_we_take(path: Path) -> None:
-    fields = {"quality": None, "target_psnr": None, "target_ms_ssim": None, "max_bpp": None}
-    config = compress_config(**fields | json.loads(path.read_text()))
+    config = config_of(CompressConfig, **json.loads(path.read_text()))
     assert config.runner.name == path.stem.split("-")[0]
     try:
         options = config.runner.options().get_all_options(drop_default=True)
@@ -137,17 +137,15 @@ def test_commands_in_comments_are_options_that_we_take() -> None:
         text = re.sub(r"\\\n(#\s*)?", " ", path.read_text())
         for line in re.findall(r"glassplate compress .*--runner .*", text):
             runner = re.findall(r"--runner (\S+)", line)[0]
-            given = parse_runner_options(re.findall(r"--runner-option (\S+)", line))
+            given = text_options(re.findall(r"--runner-option (\S+)", line), "--runner-option")
             check(runner, given)
             found += 1
     assert found >= 2
 
 
 def check(runner: str, given: Any) -> None:
-    targets = {"quality": None, "target_psnr": None, "target_ms_ssim": None, "max_bpp": None}
+    place = {"source": "photos", "archive": "archive"}
     try:
-        compress_config(
-            source="photos", archive="archive", runner=runner, runner_options=given, **targets
-        )
+        config_of(CompressConfig, **place, runner=runner, runner_options=given)
     except GlassplateError as error:
         pytest.fail(str(error))

@@ -13,15 +13,14 @@ from glassplate.codecs.training.trainers import TRAINERS
 from glassplate.flows.cli.compress import compress, plan
 from glassplate.flows.cli.retrieve import retrieve
 from glassplate.flows.cli.train import app
-from glassplate.flows.options.common import compress_config
-from glassplate.flows.scheduled.compress import compress_archive, flow_parameters
+from glassplate.flows.options.values import config_of, values_of
+from glassplate.flows.scheduled.compress import compress_archive
 from glassplate.flows.scheduled.retrieve import retrieve_images
 from glassplate.flows.scheduled.train import train_codec
 from glassplate.flows.scheduled.train_refiner import train_refiner
 from glassplate.pipelines.compress.config import CompressConfig
 
-IN_THE_PLURAL = {"codec_option": "codec_options", "plugin": "plugins", "verify": "verify_fraction"}
-IN_THE_PLURAL |= {"runner_option": "runner_options", "measure": "measures"}
+IN_THE_PLURAL = {"runner_option": "runner_options"}
 OF_THE_TERMINAL = {"context", "as_json", "no_progress", "dry_run", "flow"}
 OF_THE_JOB = {"max_failures", "verify_fraction", "measures", "latents", "runner", "runner_options"}
 CONFIG = CompressConfig(source="photos", archive="archive")
@@ -100,18 +99,63 @@ def test_command_and_flow_of_a_retrieval_have_the_same_options() -> None:
     assert defaults(retrieve) == defaults(retrieve_images.fn)
 
 
-def test_commands_and_flow_of_a_run_have_the_same_options() -> None:
-    assert defaults(compress).keys() == defaults(compress_archive.fn).keys()
-    assert flow_parameters(CONFIG).keys() == defaults(compress_archive.fn).keys()
-
-
 def test_a_plan_takes_what_decides_the_work() -> None:
     assert defaults(plan).keys() == defaults(compress).keys() - OF_THE_JOB
 
 
-@pytest.mark.parametrize("function", [compress, plan, compress_archive.fn])
-def test_defaults_are_those_of_the_configuration(function: Callable[..., Any]) -> None:
-    given = defaults(function) | {"source": "photos", "archive": "archive"}
-    empty = {"codec_options": {}, "plugins": (), "include": (), "exclude": ()}
-    assert all(given[name] is None for name in empty)  # each caller makes them empty
-    assert compress_config(**given | empty) == CONFIG
+OF_A_RUN: dict[str, Any] = {
+    "source": inspect.Parameter.empty,
+    "archive": inspect.Parameter.empty,
+    "include": None,
+    "exclude": None,
+    "codec": "hyperprior",
+    "codec_options": None,
+    "weights": None,
+    "quality": None,
+    "target_psnr": None,
+    "target_ms_ssim": None,
+    "target_ssimulacra2": None,
+    "max_bpp": None,
+    "workers": None,
+    "worker_memory": None,
+    "runner": "local",
+    "runner_options": None,
+    "device": "auto",
+    "retry_failed": False,
+    "reencode": False,
+    "max_failures": None,
+    "max_pixels": 200_000_000,
+    "damaged": "keep",
+    "verify_fraction": "100%",
+    "measures": "ms-ssim,ssimulacra2",
+    "latents": True,
+    "plugins": None,
+}
+
+
+@pytest.mark.parametrize("function", [compress, compress_archive.fn])
+def test_command_and_flow_of_a_run_ask_for_what_deployments_name(
+    function: Callable[..., Any],
+) -> None:
+    assert defaults(function) == OF_A_RUN
+
+
+def test_a_run_as_a_flow_has_the_options_of_the_command() -> None:
+    given = {"codec_options": {"effort": 3}, "runner_options": {"address": "tcp://host:8786"}}
+    config = config_of(
+        CompressConfig,
+        source=["photos", "scans"],
+        archive="archive",
+        target_psnr=38,
+        runner="dask",
+        codec="avif",
+        verify_fraction="5%",
+        include=["*.tif"],
+        **given,
+    )
+    assert config.target.psnr == 38
+    assert config.verify_fraction == 0.05
+    parameters = compress_archive.validate_parameters(values_of(config))
+    assert config_of(CompressConfig, **parameters) == config
+    assert values_of(config).keys() == OF_A_RUN.keys()
+    assert config_of(CompressConfig, source="photos", archive="archive") == CONFIG
