@@ -9,8 +9,8 @@ import pytest
 from rich.console import Console
 
 from glassplate.codecs.errors import ConfigError, GlassplateError
+from glassplate.codecs.registry import parse_options
 from glassplate.flows.options.common import (
-    parse_codec_options,
     parse_duration,
     parse_region,
     parse_subset,
@@ -69,10 +69,11 @@ def test_shares_and_regions() -> None:
 
 
 def test_codec_options_are_json_where_they_can_be() -> None:
-    options = parse_codec_options(["tile-size=0", "energy=0.99", "bits=null", "name=a=b"])
+    pairs = ["tile-size=0", "energy=0.99", "bits=null", "name=a=b"]
+    options = parse_options(pairs, "--codec-option")
     assert options == {"tile_size": 0, "energy": 0.99, "bits": None, "name": "a=b"}
     with pytest.raises(ConfigError, match="--codec-option"):
-        parse_codec_options(["=3"])
+        parse_options(["=3"], "--codec-option")
 
 
 def test_progress_in_a_log_is_plain_lines_and_the_end_comes_once() -> None:
