@@ -3,9 +3,18 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Literal, Self
+from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
+
+from glassplate.codecs.option import Option
 
 Kind = Literal["flow", "diffusion", "gan"]
 
@@ -34,12 +43,42 @@ class RefineOptions(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    kind: Kind
-    sampler: str = ""
-    steps: int = Field(default=0, ge=1, le=MAX_STEPS)
-    strength: float = Field(default=1.0, ge=0, le=1, allow_inf_nan=False)
-    seed: int = Field(default=0, ge=0, lt=1 << 64)
-    weights: Path | None = None
+    kind: Annotated[
+        Kind,
+        Option(
+            "Let a model put likely detail into the picture, labelled in the file's XMP.",
+            name="refine",
+            metavar="flow|diffusion|gan|none",
+            switch=True,
+        ),
+    ]
+    sampler: Annotated[
+        str,
+        Option(
+            "flow: flow or noise-flow; diffusion: ddim or ddpm.",
+            metavar="NAME",
+            depends=True,
+        ),
+    ] = ""
+    steps: Annotated[
+        int,
+        Option("Of the refiner: 4 for flow, 25 for diffusion, 1 for gan.", depends=True),
+        Field(ge=1, le=MAX_STEPS),
+    ] = 0
+    strength: Annotated[
+        float,
+        Option("From 0, the plain picture, to 1, all of the detail."),
+        Field(ge=0, le=1, allow_inf_nan=False),
+    ] = 1.0
+    seed: Annotated[int, Option("Another one invents other detail."), Field(ge=0, lt=1 << 64)] = 0
+    weights: Annotated[
+        Path | None,
+        Option(
+            "Of the refiner, a file or its folder; default: the shipped ones.",
+            name="refiner_weights",
+            metavar="FILE",
+        ),
+    ] = None
 
     @model_validator(mode="before")
     @classmethod
@@ -51,11 +90,17 @@ class RefineOptions(BaseModel):
         given.setdefault("steps", samplers.get(given["sampler"], 1))
         return given
 
-    @model_validator(mode="after")
-    def _fitting(self) -> Self:
-        known = SAMPLERS[self.kind]
-        if self.sampler not in known:
-            raise ValueError(f"{self.kind} has the samplers {', '.join(known)}")
-        if self.kind == "gan" and self.steps != 1:
+    @field_validator("sampler")
+    @classmethod
+    def _known(cls, sampler: str, others: ValidationInfo) -> str:
+        kind = others.data.get("kind")
+        if kind and sampler not in SAMPLERS[kind]:
+            raise ValueError(f"{kind} has the samplers {', '.join(SAMPLERS[kind])}")
+        return sampler
+
+    @field_validator("steps")
+    @classmethod
+    def _fitting(cls, steps: int, others: ValidationInfo) -> int:
+        if others.data.get("kind") == "gan" and steps != 1:
             raise ValueError("a gan has one step")
-        return self
+        return steps

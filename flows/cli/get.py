@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from glassplate.codecs.errors import ConfigError, GlassplateError
+from glassplate.codecs.refine.options import RefineOptions
 from glassplate.flows.cli.refined_picture import refined, report_refined
 from glassplate.flows.options.common import (
     ArchiveArgument,
@@ -24,15 +25,7 @@ from glassplate.flows.options.common import (
     parse_region,
     parse_subset,
 )
-from glassplate.flows.options.refinement import (
-    RefineOption,
-    RefinerWeightsOption,
-    SamplerOption,
-    SeedOption,
-    StepsOption,
-    StrengthOption,
-    refine_options,
-)
+from glassplate.flows.options.signature import command
 from glassplate.flows.terminal.exit_codes import ExitCode
 from glassplate.flows.terminal.live import live_count
 from glassplate.flows.terminal.output import Output, human_bytes, one_line
@@ -54,10 +47,12 @@ KeyArgument = Annotated[
 ]
 
 
+@command(RefineOptions)
 def get(
     context: typer.Context,
     archive: ArchiveArgument,
     key: KeyArgument,
+    config: RefineOptions | None,
     output_file: Annotated[
         Path, typer.Option("-o", "--output", metavar="FILE", help="Format by its suffix.")
     ],
@@ -71,12 +66,6 @@ def get(
     ] = False,
     lossy: LossyOption = False,
     max_pixels: MaxPixelsOption = 200_000_000,
-    refine: RefineOption = "none",
-    sampler: SamplerOption = None,
-    steps: StepsOption = None,
-    strength: StrengthOption = 1.0,
-    seed: SeedOption = 0,
-    refiner_weights: RefinerWeightsOption = None,
     detail_map: Annotated[
         Path | None,
         typer.Option(
@@ -113,16 +102,15 @@ def get(
     rectangle = parse_region(region)
     if original and rectangle:
         raise ConfigError("a file has no region", "Leave out --region.", "--original")
-    options = refine_options(refine, sampler, steps, strength, seed, refiner_weights)
-    if options is None and detail_map:
+    if config is None and detail_map:
         raise ConfigError("nothing is refined", "Say --refine flow.", "--detail-map")
-    if options and original:
+    if config and original:
         raise ConfigError("a file is not refined", "Leave out --refine.", "--original")
     opened = open_archive(archive, device=parse_device(device), max_pixels=max_pixels)
     opened.check_unambiguous(key)
-    if options:
+    if config:
         output, shown = output_of(context), not (no_progress or as_json)
-        picture = refined(output, opened, key, output_file, rectangle, options, shown=shown)
+        picture = refined(output, opened, key, output_file, rectangle, config, shown=shown)
         if detail_map:
             picture.save_detail_map(detail_map)
         report_refined(output, output_file, picture)

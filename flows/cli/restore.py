@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
 from glassplate.codecs.errors import ConfigError
+from glassplate.codecs.restore.options import RestoreOptions
 from glassplate.flows.options.common import (
     DeviceOption,
     JsonOption,
@@ -15,19 +16,12 @@ from glassplate.flows.options.common import (
     output_of,
     parse_device,
 )
-from glassplate.flows.options.restoration import (
-    DenoiseOption,
-    RestorerWeightsOption,
-    UpscaleOption,
-    restore_options,
-)
+from glassplate.flows.options.signature import command
 from glassplate.flows.terminal.live import live_count
 from glassplate.flows.terminal.output import human_bytes, one_line
 
-if TYPE_CHECKING:
-    from glassplate.codecs.restore.options import RestoreOptions
 
-
+@command(RestoreOptions)
 def restore(
     context: typer.Context,
     source: Annotated[
@@ -52,9 +46,8 @@ def restore(
             show_default=False,
         ),
     ] = None,
-    denoise: DenoiseOption = False,
-    upscale: UpscaleOption = None,
-    restorer_weights: RestorerWeightsOption = None,
+    *,
+    config: RestoreOptions | None,
     device: DeviceOption = "auto",
     no_progress: NoProgress = False,
     as_json: JsonOption = False,
@@ -74,13 +67,12 @@ def restore(
     from glassplate.pipelines.archive.deliver.file import check_labelled, save
     from glassplate.pipelines.archive.deliver.restored_file import restore_file
 
-    options = restore_options(denoise, upscale, restorer_weights)
-    if options is None:
+    if config is None:
         raise ConfigError("say what to do", "--denoise, or --upscale 2.", "--denoise / --upscale")
     where = parse_device(device)
     archive = open_archive(source, device=where) if key else None
     name = archive.find(key).name if archive and key else source
-    path = output_file or _free_path(name, options)
+    path = output_file or _free_path(name, config)
     check_labelled(path)  # before the work, not after it
     output = output_of(context)
     shown = not (no_progress or as_json)
@@ -91,9 +83,9 @@ def restore(
                 show(done, total, "")
 
         if archive and key:
-            picture = archive.restore(key, options, progress=progress)
+            picture = archive.restore(key, config, progress=progress)
         else:
-            picture = restore_file(source, Restorer(options, where), progress)
+            picture = restore_file(source, Restorer(config, where), progress)
     save(picture.image, path)
     size = path.stat().st_size
     if output.as_json:

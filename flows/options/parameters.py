@@ -171,7 +171,7 @@ def _form(annotation: Any) -> Form:
         return Form(annotation)
     origin, inner = get_origin(annotation), get_args(annotation)
     if origin is Literal:
-        return Form(choices=tuple(map(str, inner)))
+        return Form(type(inner[0]), choices=tuple(map(str, inner)))
     if origin is Annotated:
         reads = any(isinstance(one, BeforeValidator) for one in inner[1:])
         return replace(_form(inner[0]), text=reads)

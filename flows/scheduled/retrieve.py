@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import time
 from dataclasses import asdict
-from typing import Any, cast
+from typing import cast
 from uuid import UUID
 
 from prefect import flow, task
@@ -22,74 +22,31 @@ from prefect.artifacts import (
 from prefect.cache_policies import NO_CACHE
 from prefect.logging import get_run_logger
 
-from glassplate.flows.options.refinement import retrieve_config
+from glassplate.flows.options.signature import as_flow
 from glassplate.flows.scheduled.compress import unvisited, worth_retrying
 from glassplate.flows.terminal.wording import rates
 from glassplate.pipelines.jobs.progress import Progress, ProgressCallback
-from glassplate.pipelines.pictures.limits import DEFAULT_MAX_PIXELS
 from glassplate.pipelines.retrieve import run as stages
-from glassplate.pipelines.retrieve.planning import RetrieveConfig, RetrievePlan, plan_retrieve
+from glassplate.pipelines.retrieve.config import RetrieveConfig
+from glassplate.pipelines.retrieve.planning import RetrievePlan, plan_retrieve
 from glassplate.pipelines.retrieve.run import RetrieveLedger
 
 PROGRESS_INTERVAL = 5.0
 """Seconds between updates of the progress artifact."""
 
 
-@flow(name="retrieve-images")
-def retrieve_images(
-    archive: str,
-    out: str,
-    where: str | None = None,
-    format: str | None = None,  # noqa: A002 (as the command's option)
-    lossy: bool = False,
-    max_pixels: int = DEFAULT_MAX_PIXELS,
-    refine: str = "none",
-    sampler: str | None = None,
-    steps: int | None = None,
-    strength: float = 1.0,
-    seed: int = 0,
-    refiner_weights: str | None = None,
-    denoise: bool = False,
-    upscale: int | None = None,
-    restorer_weights: str | None = None,
-    retry_failed: bool = False,
-    workers: int | None = None,
-    worker_memory: int | str | None = None,
-    runner: str = "local",
-    runner_options: dict[str, Any] | None = None,
-    device: str = "auto",
-) -> RetrieveLedger:
+def _retrieve_images(config: RetrieveConfig) -> RetrieveLedger:
     """Give back what a query selects into a folder or bucket; parameters as in `RetrieveConfig`.
 
     Returns the ledger; pictures that failed are rows of it. The flow run fails with ConfigError or
     WeightsError before any work where the parameters are bad, and with WorkerError.
     """
-    config = retrieve_config(
-        archive=archive,
-        out=out,
-        where=where,
-        format=format,
-        lossy=lossy,
-        max_pixels=max_pixels,
-        refine=refine,
-        sampler=sampler,
-        steps=steps,
-        strength=strength,
-        seed=seed,
-        refiner_weights=refiner_weights,
-        denoise=denoise,
-        upscale=upscale,
-        restorer_weights=restorer_weights,
-        retry_failed=retry_failed,
-        workers=workers,
-        worker_memory=worker_memory,
-        runner=runner,
-        runner_options=runner_options or {},
-        device=device,
-    )
     run_plan = plan(config)
     retrieve(config, unvisited(run_plan))
     return report(config, unvisited(run_plan))
+
+
+retrieve_images = flow(name="retrieve-images")(as_flow(RetrieveConfig, _retrieve_images))
 
 
 @task(cache_policy=NO_CACHE)

@@ -12,18 +12,10 @@ from collections.abc import Iterator, Sequence
 from pathlib import PurePosixPath
 from typing import Annotated, Self
 
-from pydantic import (
-    AfterValidator,
-    BaseModel,
-    ConfigDict,
-    Field,
-    ValidationError,
-    model_validator,
-)
+from pydantic import AfterValidator, BaseModel, ConfigDict, ValidationError, model_validator
 
 from glassplate.codecs.errors import ConfigError
 from glassplate.codecs.refine.options import RefineOptions
-from glassplate.codecs.restore.options import RestoreOptions
 from glassplate.pipelines.archive.deliver.file import check_labelled, writable_format
 from glassplate.pipelines.archive.deliver.folder import chosen
 from glassplate.pipelines.archive.deliver.names import Names, is_below, is_safe, own_suffix
@@ -31,50 +23,13 @@ from glassplate.pipelines.archive.format.places import Sha256
 from glassplate.pipelines.archive.read.reader import Archive, open_archive
 from glassplate.pipelines.errors import NotFoundError, ShardDamagedError
 from glassplate.pipelines.faults import first_fault
-from glassplate.pipelines.jobs.config import JobConfig
-from glassplate.pipelines.pictures.limits import DEFAULT_MAX_PIXELS
+from glassplate.pipelines.retrieve.config import RetrieveConfig as RetrieveConfig
 from glassplate.pipelines.storage.store import Store
 
 FOLDER = "_retrieve"
 PLAN = f"{FOLDER}/plan.json"
 SHARDS_WANTED = 64
 MAX_SHARD_PICTURES = 32
-
-
-class RetrieveConfig(JobConfig):
-    """Which pictures to give back, where to, and how.
-
-    out: Folder or bucket, a path or fsspec URL; empty, or of a retrieval with these options.
-    where: SQL over the catalogue; None: everything that is stored.
-    format: Suffix of all files ('png'); None: bit-exact pictures as their source files, refined and
-        restored ones as PNG, others in the formats that they had, or PNG for what we do not write.
-    max_pixels: Files that were kept as they are, and have more, are not decoded.
-    lossy: Write also what the format does not hold whole; else that is a failed row.
-    refine: None: plain pictures. Pictures whose codec has no refiner come out plain in any case.
-    restore: Likewise; what is no still 8-bit grey or RGB picture comes out plain. Only one of both.
-    retry_failed: Of a retrieval that goes on: try again what could not be given back.
-    """
-
-    out: str
-    where: str | None = None
-    format: str | None = Field(default=None, pattern=r"^\.?[A-Za-z0-9]+$")
-    lossy: bool = False
-    max_pixels: int = Field(default=DEFAULT_MAX_PIXELS, ge=1)
-    refine: RefineOptions | None = None
-    restore: RestoreOptions | None = None
-    retry_failed: bool = False
-
-    @model_validator(mode="after")
-    def _one_at_most(self) -> Self:
-        if self.refine and self.restore:
-            raise ValueError("pictures are either refined or restored")
-        return self
-
-    def fingerprint(self, snapshot_of: str) -> str:
-        """sha256 over what decides the files: archive, query, format, refinement, restoration."""
-        options = self.model_dump(mode="json", include={"where", "format", "refine", "restore"})
-        options |= {"lossy": True} if self.lossy else {}
-        return hashlib.sha256((snapshot_of + json.dumps(options)).encode()).hexdigest()
 
 
 class _Row(BaseModel):

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import inspect
+import re
 from collections.abc import Callable
 from typing import Any
 
 import pytest
 from prefect.exceptions import ParameterTypeError
 
+from glassplate.codecs.errors import ConfigError
+from glassplate.codecs.refine.options import RefineOptions
+from glassplate.codecs.restore.options import RestoreOptions
 from glassplate.codecs.training.trainers import TRAINERS
 from glassplate.flows.cli.compress import compress, plan
 from glassplate.flows.cli.retrieve import retrieve
@@ -19,6 +23,7 @@ from glassplate.flows.scheduled.retrieve import retrieve_images
 from glassplate.flows.scheduled.train import train_codec
 from glassplate.flows.scheduled.train_refiner import train_refiner
 from glassplate.pipelines.compress.config import CompressConfig
+from glassplate.pipelines.retrieve.config import RetrieveConfig
 
 IN_THE_PLURAL = {"runner_option": "runner_options"}
 OF_THE_TERMINAL = {"context", "as_json", "no_progress", "dry_run", "flow"}
@@ -95,8 +100,70 @@ def test_a_deployment_may_say_none_for_what_has_a_default(flow: Any) -> None:
         flow.validate_parameters({"data": "photos", "out": "mine", "seed": "many"})
 
 
-def test_command_and_flow_of_a_retrieval_have_the_same_options() -> None:
-    assert defaults(retrieve) == defaults(retrieve_images.fn)
+OF_A_RETRIEVAL: dict[str, Any] = {
+    "archive": inspect.Parameter.empty,
+    "out": inspect.Parameter.empty,
+    "where": None,
+    "format": None,
+    "lossy": False,
+    "max_pixels": 200_000_000,
+    "refine": None,
+    "sampler": None,
+    "steps": None,
+    "strength": 1.0,
+    "seed": 0,
+    "refiner_weights": None,
+    "denoise": None,
+    "upscale": None,
+    "restorer_weights": None,
+    "retry_failed": False,
+    "workers": None,
+    "worker_memory": None,
+    "runner": "local",
+    "runner_options": None,
+    "device": "auto",
+}
+
+
+@pytest.mark.parametrize("function", [retrieve, retrieve_images.fn])
+def test_command_and_flow_of_a_retrieval_ask_for_what_deployments_name(
+    function: Callable[..., Any],
+) -> None:
+    assert defaults(function) == OF_A_RETRIEVAL
+
+
+@pytest.mark.parametrize(
+    ("said", "refine", "restore"),
+    [
+        ({}, None, None),
+        ({"refine": "none", "denoise": False, "strength": 1.0, "seed": 0}, None, None),
+        ({"refine": "flow", "steps": 2}, RefineOptions(kind="flow", steps=2), None),
+        ({"refine": "none", "denoise": True}, None, RestoreOptions()),
+        ({"denoise": False, "upscale": 2}, None, RestoreOptions(scale=2)),
+    ],
+)
+def test_what_a_retrieval_does_to_pictures_is_there_if_it_is_asked_for(
+    said: dict[str, Any], refine: RefineOptions | None, restore: RestoreOptions | None
+) -> None:
+    given = retrieve_images.validate_parameters({"archive": "archive", "out": "out"} | said)
+    config = config_of(RetrieveConfig, **given)
+    assert (config.refine, config.restore) == (refine, restore)
+    assert config_of(RetrieveConfig, **values_of(config)) == config
+
+
+@pytest.mark.parametrize(
+    ("said", "named"),
+    [
+        ({"strength": 0.5}, "--strength: goes with --refine only"),
+        ({"restorer_weights": "mine"}, "--restorer-weights: goes with --denoise or --upscale only"),
+        ({"refine": "flow", "denoise": True}, "--refine / --denoise / --upscale"),
+        ({"refine": "gan", "steps": 2}, "--steps: a gan has one step"),
+        ({"denoise": True, "upscale": 2}, "--denoise / --upscale: one at a time"),
+    ],
+)
+def test_what_does_not_go_together_is_named(said: dict[str, Any], named: str) -> None:
+    with pytest.raises(ConfigError, match=re.escape(named)):
+        config_of(RetrieveConfig, archive="archive", out="out", **said)
 
 
 def test_a_plan_takes_what_decides_the_work() -> None:
