@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from threading import Timer
 from typing import TYPE_CHECKING
 
 from rich.console import Console
@@ -18,6 +19,8 @@ if TYPE_CHECKING:
 
 PLAIN_INTERVAL = 5.0
 """Seconds between lines when stderr is a file or a log collector."""
+FIRST_SIGN = 0.7
+"""Seconds until it is said that something goes on; what is refused at once is said alone."""
 
 Show = Callable[[int, int, str], None]
 """Shows (done, total, text)."""
@@ -40,7 +43,13 @@ def live_count(console: Console, verb: str, *, shown: bool) -> Iterator[Show | N
             task = bar.add_task(verb, total=None, text="")
             yield lambda done, total, text: bar.update(task, completed=done, total=total, text=text)
     else:
-        yield _plain_lines(console, verb)
+        sign = Timer(FIRST_SIGN, console.print, [f"{verb} ..."])
+        sign.daemon = True
+        sign.start()
+        try:
+            yield _plain_lines(console, verb)
+        finally:
+            sign.cancel()
 
 
 def rates(progress: Progress) -> str:
@@ -72,7 +81,6 @@ def _bar(console: Console) -> Bar:
 
 def _plain_lines(console: Console, verb: str) -> Show:
     last, finished = time.monotonic(), False
-    console.print(f"{verb} ...")  # the first number may take a while
 
     def show(done: int, total: int, text: str) -> None:
         nonlocal last, finished

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import time
 
 import pytest
 from rich.console import Console
@@ -15,7 +16,7 @@ from glassplate.flows.options.common import (
     parse_region,
     parse_subset,
 )
-from glassplate.flows.terminal.live import live_progress
+from glassplate.flows.terminal.live import FIRST_SIGN, live_progress
 from glassplate.flows.terminal.output import (
     Output,
     human_bytes,
@@ -82,9 +83,15 @@ def test_progress_in_a_log_is_plain_lines_and_the_end_comes_once() -> None:
         assert show
         for done in (0, 5, 10, 10):
             show(Progress(done, 10, 1, 8_000_000, 2_000_000, 4.0))
-    assert log.getvalue() == (
-        "compressing ...\ncompressing: 10/10, 2.5 images/s, 2.0 MB/s, ratio 4.00x, 1 failed\n"
-    )
+    assert log.getvalue() == ("compressing: 10/10, 2.5 images/s, 2.0 MB/s, ratio 4.00x, 1 failed\n")
+
+
+def test_what_takes_a_while_to_start_says_so_and_what_ends_at_once_does_not() -> None:
+    log = io.StringIO()
+    with live_progress(Console(file=log), shown=True):
+        assert log.getvalue() == ""
+        time.sleep(2 * FIRST_SIGN)
+        assert log.getvalue() == "compressing ...\n"
 
 
 def test_progress_on_a_terminal_has_rates_and_time_left() -> None:
