@@ -93,7 +93,7 @@ def serve(
     from glassplate.codecs.extras import optional
     from glassplate.pipelines.jobs.memory import default_workers, parse_bytes, share_of_memory
 
-    for module in ("fastapi", "uvicorn"):
+    for module in ("fastapi", "prometheus_client", "uvicorn"):
         optional(module, "serve")
     from glassplate.flows.server.config import ServeConfig
     from glassplate.flows.server.run import serve as serve_archive

@@ -16,6 +16,9 @@ from starlette.responses import Response
 from glassplate.codecs.errors import GlassplateError
 from glassplate.flows.server.envelope import Envelope
 from glassplate.flows.server.iiif_image import ImageApi
+from glassplate.flows.server.iiif_presentation import presentation_routes
+from glassplate.flows.server.json_api import routes
+from glassplate.flows.server.metrics import Metrics
 from glassplate.flows.server.responses import error_response, failure
 from glassplate.flows.server.service import Service
 
@@ -36,8 +39,11 @@ def application(service: Service) -> Envelope:
         lifespan=lambda app: _living(service),
     )
     _answer_errors(app)
+    metrics = Metrics(service)
+    app.include_router(routes(service, metrics))
+    app.include_router(presentation_routes(service))
     app.add_route("/iiif/{version:int}/{rest:path}", _of_known_version(ImageApi(service)), _METHODS)
-    return Envelope(app, service.config.token)
+    return Envelope(app, service.config.token, metrics.count)
 
 
 def _of_known_version(api: ImageApi):  # type: ignore[no-untyped-def]

@@ -1,4 +1,4 @@
-"""Decoding processes behind a bounded queue, for a service whose loop must not wait.
+"""Processes behind a bounded queue, for a service whose loop must not wait.
 
 The same request from many clients is worked on once. Requests for one picture go to the process
 that has it decoded, or at work. A process that dies or takes too long is replaced, and the request
@@ -13,7 +13,6 @@ import secrets
 import zlib
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -25,10 +24,14 @@ from glassplate.pipelines.jobs.child_process import Child
 
 @dataclass(frozen=True)
 class Done:
-    """What a process wrote, and what it said of it."""
+    """What a process wrote, and what it said of it.
+
+    data: What it wrote; empty if the file was to be kept. file: Where it is then.
+    """
 
     data: bytes
     facts: dict[str, Any]
+    file: Path | None = None
 
 
 @dataclass
@@ -74,18 +77,20 @@ class DecodePool:
         """Requests that are worked on or wait."""
         return len(self._flights)
 
-    async def ask(self, group: str, request: dict[str, Any]) -> Done:
+    async def ask(self, group: str, request: dict[str, Any], *, keep: bool = False) -> Done:
         """What a process makes of a request; requests of a group go to the same one.
+
+        keep: Leave the file, whoever asks removes it; nobody shares it.
 
         Raises BusyError, and AnsweredError for what was wrong.
         """
-        line = json.dumps(request, sort_keys=True)
+        line = secrets.token_hex(16) if keep else json.dumps(request, sort_keys=True)
         flight = self._flights.get(line)
         if flight is None:
             if self.load >= self._bound:
                 self.counts["refused"] += 1
                 raise BusyError(f"{self.load} requests are waiting", "Try again later.")
-            flight = asyncio.create_task(self._flown(line, group, request))
+            flight = asyncio.create_task(self._flown(group, request, keep=keep))
             self._flights[line] = flight
             flight.add_done_callback(lambda done: self._landed(line, done))
         else:
@@ -97,22 +102,24 @@ class DecodePool:
         if not flight.cancelled():
             flight.exception()  # looked at, also if everybody who asked has gone
 
-    async def _flown(self, line: str, group: str, request: dict[str, Any]) -> Done:
+    async def _flown(self, group: str, request: dict[str, Any], *, keep: bool) -> Done:
         worker = self._choose(group)
-        out = self._folder / secrets.token_hex(16)
+        out, kept = self._folder / secrets.token_hex(16), False
         try:
             async with asyncio.timeout(self._timeout) as limit, worker.turn:
                 left = (limit.when() or 0) - asyncio.get_running_loop().time()
                 limit.reschedule(None)  # from here on the process is ended, not only the wait
                 answer = await self._exchange(worker.child, request | {"out": str(out)}, left)
-            return await self._result(answer, out, worker.child)
+            done = await self._result(answer, out, worker.child, keep=keep)
+            kept = keep
+            return done
         except TimeoutError as error:
             self.counts["timeouts"] += 1
             raise BusyError("it waited too long for a decoder", "Try again later.") from error
         finally:
             self._leave(group, worker)
-            with suppress(FileNotFoundError):
-                out.unlink()
+            if not kept:
+                out.unlink(missing_ok=True)
 
     async def _exchange(self, child: Child, request: dict[str, Any], seconds: float) -> str | None:
         """The process's answer, None if it died. Raises BusyError if it had to be ended."""
@@ -127,16 +134,17 @@ class DecodePool:
             raise BusyError(cause, "Ask for a smaller part.", request["image_id"][:16])
         return asked.result()
 
-    async def _result(self, answer: str | None, out: Path, child: Child) -> Done:
+    async def _result(self, answer: str | None, out: Path, child: Child, *, keep: bool) -> Done:
         if answer is None:
             self.counts["died"] += 1
-            raise BusyError(f"the process that decoded it {child.died_of}", "Try again.")
+            raise BusyError(f"the process that worked on it {child.died_of}", "Try again.")
         told = json.loads(answer)
         if error := told.get("error"):
             raise AnsweredError(error["code"], error["cause"], error["fix"], error["subject"])
-        self.counts["decoded"] += 1
-        data = await asyncio.to_thread(out.read_bytes)
-        return Done(data, told.get("facts", {}))
+        self.counts["done"] += 1
+        if keep:
+            return Done(b"", told["facts"], out)
+        return Done(await asyncio.to_thread(out.read_bytes), told["facts"])
 
     def _choose(self, group: str) -> _Worker:
         """The process that a group is with; else its usual one, unless another has less to do."""

@@ -6,6 +6,7 @@ What it writes it writes where the request says, in the service's own folder.
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -13,13 +14,12 @@ import torch
 from PIL import Image
 
 from glassplate.codecs.base import Region
-from glassplate.codecs.errors import GlassplateError
-from glassplate.codecs.memory import memory_errors
 from glassplate.codecs.refine.options import RefineOptions
 from glassplate.flows.server.cache import ByteBoundedCache
 from glassplate.flows.server.image_request import FORMATS, REFINED, Rendering
 from glassplate.flows.server.pixels import PixelReader, shown
-from glassplate.pipelines import open_archive
+from glassplate.flows.server.process import answers
+from glassplate.pipelines import Archive
 from glassplate.pipelines.archive.deliver.embed import file_bytes
 from glassplate.pipelines.jobs.child_process import Answer
 
@@ -34,48 +34,27 @@ _SAVE: dict[str, dict[str, Any]] = {
 
 
 def greeted(greeting: str) -> Answer:
-    """Opens the archive; the answer to a request says what was written, or what was wrong."""
+    """What answers requests for pictures and originals."""
     told = json.loads(greeting)
     torch.set_num_threads(told["threads"])
-    archive = open_archive(
-        told["archive"], told["snapshot"], told["device"], max_pixels=told["max_pixels"]
-    )
     cache: ByteBoundedCache[Image.Image] = ByteBoundedCache(told["cache"])
-    readers = {told["snapshot"]: PixelReader(archive, cache)}
+    reader: PixelReader | None = None
 
-    def reader_of(snapshot: int) -> PixelReader:
-        if snapshot not in readers:
-            opened = PixelReader(archive.snapshot(snapshot), cache)
-            readers.clear()
-            readers[snapshot] = opened
-        return readers[snapshot]
-
-    def answer(line: str) -> str:
-        request = json.loads(line)
-        try:
-            with memory_errors():
-                return json.dumps(_fulfil(request, reader_of(request["snapshot"])))
-        except GlassplateError as error:
-            told = {"code": error.code, "cause": error.cause, "fix": error.fix}
-            return json.dumps({"error": told | {"subject": error.subject}})
-        except OSError as error:
-            told = {"code": "os-error", "cause": str(error), "fix": "", "subject": ""}
-            return json.dumps({"error": told})
-
-    return answer
-
-
-def _fulfil(request: dict[str, Any], reader: PixelReader) -> dict[str, Any]:
-    out = Path(request["out"])
-    if request["what"] == "original":
-        data, _ = reader.archive.original(request["image_id"])
+    def fulfil(archive: Archive, request: Mapping[str, Any]) -> dict[str, Any]:
+        nonlocal reader
+        out = Path(request["out"])
+        if request["what"] == "original":
+            out.write_bytes(archive.original(request["image_id"])[0])
+            return {}
+        if reader is None or reader.archive is not archive:
+            reader = PixelReader(archive, cache)
+        fields = request["rendering"]
+        rendering = Rendering(**fields | {"region": Region(**fields["region"])})
+        data, facts = render(reader, request["image_id"], rendering)
         out.write_bytes(data)
-        return {}
-    fields = request["rendering"]
-    rendering = Rendering(**fields | {"region": Region(**fields["region"])})
-    data, facts = render(reader, request["image_id"], rendering)
-    out.write_bytes(data)
-    return {"facts": facts}
+        return facts
+
+    return answers(told, fulfil)
 
 
 def render(

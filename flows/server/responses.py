@@ -71,12 +71,12 @@ def _is_not_newer(changed: str | None, request: Request) -> bool:
 
 def document(
     request: Request,
-    body: Mapping[str, Any],
+    body: Mapping[str, Any] | bytes,
     headers: Mapping[str, str],
     media_type: str = "application/json",
 ) -> Response:
     """A JSON document; compressed, if it is long and the client knows how."""
-    data = json.dumps(body, ensure_ascii=False, separators=(",", ":")).encode()
+    data = body if isinstance(body, bytes) else _as_json(body)
     told = {"Vary": "Accept, Accept-Encoding", **headers}
     if len(data) >= _WORTH_COMPRESSING and "gzip" in request.headers.get("accept-encoding", ""):
         data = gzip.compress(data, 5, mtime=0)
@@ -84,6 +84,11 @@ def document(
         if "ETag" in told:
             told["ETag"] = f"W/{told['ETag']}"
     return Response(data, headers=told, media_type=media_type)
+
+
+def _as_json(body: Mapping[str, Any]) -> bytes:
+    text = json.dumps(body, ensure_ascii=False, separators=(",", ":"))
+    return text.encode(errors="replace")  # a name that is not UTF-8 on its disk
 
 
 def error_response(error: GlassplateError) -> JSONResponse:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import Awaitable, Callable
 from dataclasses import asdict
 from pathlib import Path
@@ -25,6 +26,7 @@ from glassplate.pipelines.jobs.memory import usable_cores
 T = TypeVar("T")
 
 _DECODER = "glassplate.flows.server.decoder"
+_SEARCHER = "glassplate.flows.server.querying"
 _FORGOTTEN = ("bad-archive", "shard-damaged")
 """Errors that a snapshot ends with whose files were removed; a newer one may do better."""
 
@@ -40,10 +42,17 @@ class Service:
         self.config = config
         self.catalogue = catalogue
         self.answers: ByteBoundedCache[Done] = ByteBoundedCache(config.cache // 2)
-        self.decoders = self._pool(folder, config.workers)
-        self.refiners = self._pool(folder, 1) if config.refine else None
+        self.decoders = self._pool(_DECODER, folder, config.workers)
+        self.refiners = self._pool(_DECODER, folder, 1) if config.refine else None
+        self.searchers = self._pool(_SEARCHER, folder, 1)
 
-    def _pool(self, folder: Path, workers: int) -> DecodePool:
+    @property
+    def pools(self) -> dict[str, DecodePool]:
+        """All queues, by what they are for."""
+        pools = {"decode": self.decoders, "search": self.searchers}
+        return pools | ({"refine": self.refiners} if self.refiners else {})
+
+    def _pool(self, module: str, folder: Path, workers: int) -> DecodePool:
         config = self.config
         greeting = {
             "archive": config.archive,
@@ -55,7 +64,7 @@ class Service:
         }
         bounds = {"memory": config.worker_memory, "waiting": config.waiting}
         return DecodePool(
-            _DECODER, greeting, folder, workers=workers, timeout=config.timeout, **bounds
+            module, greeting, folder, workers=workers, timeout=config.timeout, **bounds
         )
 
     def refines(self, row: ImageRow) -> bool:
@@ -89,16 +98,39 @@ class Service:
             self.answers.put(etag, done, len(done.data))
         return done
 
-    async def original(self, stored: Stored) -> Done:
-        """A source file, byte for byte. Raises BusyError, AnsweredError."""
-        return await self._ask(self.decoders, stored.image_id, stored, {"what": "original"})
+    async def original(self, stored: Stored) -> Path:
+        """A source file, byte for byte; who asks removes it. Raises BusyError, AnsweredError."""
+        request = {"what": "original"}
+        done = await self._ask(self.decoders, stored.image_id, stored, request, keep=True)
+        assert done.file
+        return done.file
+
+    async def search(self, request: dict[str, Any]) -> bytes:
+        """What `querying` answers with, as JSON. Raises BusyError, AnsweredError."""
+
+        async def asked(view: View) -> Done:
+            told = request | {"snapshot": view.number}
+            key = json.dumps(told, sort_keys=True)
+            done = self.answers.get(key)
+            if done is None:
+                done = await self.searchers.ask("", told)
+                self.answers.put(key, done, len(done.data))
+            return done
+
+        return (await self._in_newest(asked))[1].data
 
     async def _ask(
-        self, pool: DecodePool, group: str, stored: Stored, request: dict[str, Any]
+        self,
+        pool: DecodePool,
+        group: str,
+        stored: Stored,
+        request: dict[str, Any],
+        *,
+        keep: bool = False,
     ) -> Done:
         async def asked(view: View) -> Done:
             told = {"snapshot": view.number, "image_id": stored.image_id}
-            return await pool.ask(group, request | told)
+            return await pool.ask(group, request | told, keep=keep)
 
         return (await self._in_newest(asked))[1]
 
@@ -117,9 +149,8 @@ class Service:
 
     def close(self) -> None:
         """End all processes."""
-        for pool in (self.decoders, self.refiners):
-            if pool:
-                pool.close()
+        for pool in self.pools.values():
+            pool.close()
 
 
 def as_json(rendering: Rendering) -> dict[str, Any]:

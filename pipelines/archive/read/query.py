@@ -59,6 +59,7 @@ def where(
     columns: Sequence[str] | None = None,
     order: str | None = None,
     limit: int | None = None,
+    offset: int = 0,
 ) -> pa.Table:
     """Rows of the newest version of every source that meet a condition.
 
@@ -68,6 +69,7 @@ def where(
         columns: Columns to return; None: all.
         order: What comes after ORDER BY; None: by name, then source_uri.
         limit: At most so many rows.
+        offset: Rows to leave out before these.
 
     Raises ConfigError with DuckDB's message if the SQL is wrong, ShardDamagedError if a
     catalogue file cannot be read.
@@ -81,7 +83,7 @@ def where(
         images,
         f"SELECT {chosen} FROM newest\nWHERE (\n{condition or 'true'}\n)\n"
         f"ORDER BY {order or 'name, source_uri'}\n"
-        f"LIMIT {'ALL' if limit is None else int(limit)}",
+        f"LIMIT {'ALL' if limit is None else int(limit)} OFFSET {int(offset)}",
     )
 
 
@@ -120,7 +122,10 @@ def _run(images: ds.Dataset, sql: str) -> pa.Table:
         connection.execute("SET lock_configuration = true")
         connection.register("images", images)
         try:
-            return connection.sql(f"WITH {_VIEWS}\n{sql}").to_arrow_table()
+            statements = connection.extract_statements(f"WITH {_VIEWS}\n{sql}")
+            if len(statements) != 1:
+                raise ConfigError("is more than one statement", "Leave out the ;.", "query")
+            return connection.sql(statements[0]).to_arrow_table()
         except duckdb.Error as error:
             if "IOError" in str(error):  # pyarrow's, passed through by DuckDB
                 fix = "Run `glassplate verify` to see which pictures are hit."

@@ -313,12 +313,15 @@ class Archive:
         columns: Sequence[str] | None = None,
         order: str | None = None,
         limit: int | None = None,
+        offset: int = 0,
     ) -> pa.Table:
         """Query the newest row of every source by SQL; see `query.where`."""
         from glassplate.pipelines.archive.read import query
 
         with self._while_kept():
-            return query.where(self.images(), condition, columns=columns, order=order, limit=limit)
+            return query.where(
+                self.images(), condition, columns=columns, order=order, limit=limit, offset=offset
+            )
 
     def stats(self) -> dict[str, Any]:
         """Counts, bytes and quality of the newest row of every source; see `query.stats`."""

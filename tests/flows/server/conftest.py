@@ -10,6 +10,8 @@ from serving import Served, served
 
 from glassplate.pipelines import Archive, open_archive
 
+RIGHTS = "http://creativecommons.org/publicdomain/mark/1.0/"
+
 
 @pytest.fixture(scope="session")
 def opened(archive: Path) -> Archive:
@@ -20,7 +22,8 @@ def opened(archive: Path) -> Archive:
 @pytest.fixture(scope="session")
 def service(archive: Path) -> Iterator[Served]:
     """`glassplate serve` over it, with limits that small pictures reach."""
-    with served(archive, "--max-area", "40000", "--workers", "1") as running:
+    options = ("--max-area", "40000", "--workers", "1", "--rights", RIGHTS)
+    with served(archive, *options) as running:
         yield running
 
 

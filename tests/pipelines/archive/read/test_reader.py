@@ -143,6 +143,13 @@ def test_queries(archive: Archive) -> None:
     large = archive.where("width >= 32 and status = 'encoded'", columns=["name"], order="name DESC")
     assert large["name"].to_pylist() == [A.image.name, "b.png"]
     assert archive.where(limit=1).num_rows == 1
+    everything = archive.where().to_pylist()
+    assert archive.where(limit=1, offset=1).to_pylist() == everything[1:2]
+    for more in ("true); select * from (select 1", "true) order by name; select * from (select 1"):
+        with pytest.raises(ConfigError, match="more than one statement"):
+            archive.where(more)
+    with pytest.raises(ConfigError, match="more than one statement"):
+        archive.where(order="name; select 1")
     assert archive.where("name = 'b.png' -- a comment").num_rows == 1
 
 
@@ -151,7 +158,7 @@ def test_queries(archive: Archive) -> None:
     ["nonsense >", "no_such_column = 1", "name = (select * from '/etc/passwd')", "1); select (2"],
 )
 def test_bad_queries_are_typed_errors(archive: Archive, condition: str) -> None:
-    with pytest.raises(ConfigError, match="Error"):
+    with pytest.raises(ConfigError, match=r"Error|statement"):
         archive.where(condition)
 
 
