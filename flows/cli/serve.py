@@ -95,7 +95,7 @@ def serve(
 
     for module in ("fastapi", "prometheus_client", "uvicorn"):
         optional(module, "serve")
-    from glassplate.flows.server.config import ServeConfig
+    from glassplate.flows.server.protocol.config import ServeConfig
     from glassplate.flows.server.run import serve as serve_archive
 
     number = workers or default_workers()

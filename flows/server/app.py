@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from importlib.metadata import version
 
 from fastapi import FastAPI
@@ -58,14 +58,14 @@ def _of_known_version(api: ImageApi):  # type: ignore[no-untyped-def]
 @asynccontextmanager
 async def _living(service: Service) -> AsyncIterator[None]:
     """Follow new snapshots for as long as the service runs."""
-    following = asyncio.create_task(_follow(service))
+    tasks = [asyncio.create_task(_follow(service)), asyncio.create_task(service.warm())]
     try:
         yield
     finally:
-        following.cancel()
-        with suppress(asyncio.CancelledError):
-            await following
         service.close()
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
 
 
 async def _follow(service: Service) -> None:

@@ -9,8 +9,8 @@ from threading import Lock
 from typing import Any
 
 from glassplate.codecs.errors import GlassplateError
-from glassplate.flows.server.config import ServeConfig
-from glassplate.flows.server.errors import BadRequestError, RemovedError
+from glassplate.flows.server.protocol.config import ServeConfig
+from glassplate.flows.server.protocol.errors import BadRequestError, RemovedError
 from glassplate.pipelines import Archive, open_archive
 from glassplate.pipelines.archive.format.manifest import Snapshot
 from glassplate.pipelines.archive.format.places import is_id

@@ -14,9 +14,9 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
 from glassplate.flows.server.catalogue import size_of
-from glassplate.flows.server.config import TILE
-from glassplate.flows.server.errors import BadRequestError
-from glassplate.flows.server.image_request import FORMATS, REFINED, Limits, parse
+from glassplate.flows.server.protocol.config import TILE
+from glassplate.flows.server.protocol.errors import BadRequestError
+from glassplate.flows.server.protocol.image_request import FORMATS, REFINED, Limits, parse
 from glassplate.flows.server.responses import (
     caching,
     document,

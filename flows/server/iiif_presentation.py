@@ -15,8 +15,8 @@ from starlette.responses import RedirectResponse, Response
 
 from glassplate.codecs.base import Region
 from glassplate.flows.server.catalogue import View, size_of
-from glassplate.flows.server.image_request import parse_size
 from glassplate.flows.server.json_api import Identifier, Limit, Offset, Order, Where, add_route
+from glassplate.flows.server.protocol.image_request import parse_size
 from glassplate.flows.server.responses import caching, document, etag_of, not_modified
 from glassplate.flows.server.service import Service
 from glassplate.flows.terminal.output import plain

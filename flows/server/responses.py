@@ -15,7 +15,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from glassplate.codecs.errors import GlassplateError
-from glassplate.flows.server.errors import code_of, status_of
+from glassplate.flows.server.protocol.errors import code_of, status_of
 from glassplate.pipelines.archive.format.places import run_of, time_of
 from glassplate.pipelines.archive.read.locate import Stored
 

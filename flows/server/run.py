@@ -14,7 +14,7 @@ from glassplate.codecs.errors import ConfigError
 from glassplate.codecs.extras import optional
 from glassplate.flows.server.app import application
 from glassplate.flows.server.catalogue import Catalogue
-from glassplate.flows.server.config import ServeConfig
+from glassplate.flows.server.protocol.config import ServeConfig
 from glassplate.flows.server.service import Service
 
 _GRACE = 10

@@ -13,20 +13,20 @@ from starlette.requests import Request
 
 from glassplate.codecs.errors import GlassplateError
 from glassplate.codecs.refine.decoders import DECODERS
-from glassplate.flows.server.cache import ByteBoundedCache
 from glassplate.flows.server.catalogue import Catalogue, View
-from glassplate.flows.server.config import TILE, ServeConfig
-from glassplate.flows.server.decode_pool import DecodePool, Done
-from glassplate.flows.server.errors import code_of
-from glassplate.flows.server.image_request import REFINED, Rendering
+from glassplate.flows.server.processes.decode_pool import DecodePool, Done
+from glassplate.flows.server.protocol.cache import ByteBoundedCache
+from glassplate.flows.server.protocol.config import TILE, ServeConfig
+from glassplate.flows.server.protocol.errors import code_of
+from glassplate.flows.server.protocol.image_request import REFINED, Rendering
 from glassplate.pipelines.archive.format.schema import ImageRow
 from glassplate.pipelines.archive.read.locate import Stored
 from glassplate.pipelines.jobs.memory import usable_cores
 
 T = TypeVar("T")
 
-_DECODER = "glassplate.flows.server.decoder"
-_SEARCHER = "glassplate.flows.server.querying"
+_DECODER = "glassplate.flows.server.processes.decoder"
+_SEARCHER = "glassplate.flows.server.processes.querying"
 _FORGOTTEN = ("bad-archive", "shard-damaged")
 """Errors that a snapshot ends with whose files were removed; a newer one may do better."""
 
@@ -146,6 +146,11 @@ class Service:
             if self.catalogue.view is view:
                 raise
             return self.catalogue.view, await use(self.catalogue.view)
+
+    async def warm(self) -> None:
+        """Have the decoders ready before the first picture is asked for."""
+        request = {"what": "nothing", "snapshot": self.catalogue.view.number}
+        await self.decoders.warm(request)
 
     def close(self) -> None:
         """End all processes."""

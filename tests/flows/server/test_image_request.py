@@ -8,12 +8,12 @@ from hypothesis import strategies as st
 
 from glassplate.codecs.base import Region
 from glassplate.codecs.errors import GlassplateError
-from glassplate.flows.server.errors import (
+from glassplate.flows.server.protocol.errors import (
     AreaError,
     BadRequestError,
     NotServedError,
 )
-from glassplate.flows.server.image_request import (
+from glassplate.flows.server.protocol.image_request import (
     Limits,
     parse,
     parse_region,

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from glassplate.codecs.errors import ConfigError
-from glassplate.flows.server.process import answers
+from glassplate.flows.server.processes.process import answers
 from glassplate.flows.terminal.output import plain
 from glassplate.pipelines import Archive
 from glassplate.pipelines.archive.read.similar import similar

@@ -14,8 +14,8 @@ from PIL import Image
 from glassplate.codecs.base import Region
 from glassplate.codecs.container.bitstream import unpack
 from glassplate.codecs.errors import TooManyPixelsError
-from glassplate.flows.server.cache import ByteBoundedCache
-from glassplate.flows.server.config import TILE
+from glassplate.flows.server.protocol.cache import ByteBoundedCache
+from glassplate.flows.server.protocol.config import TILE
 from glassplate.pipelines.archive.deliver.holds import with_loss
 from glassplate.pipelines.archive.read.reader import Archive
 

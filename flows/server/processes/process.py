@@ -35,7 +35,8 @@ def answers(told: Mapping[str, Any], fulfil: Fulfil) -> Answer:
             with memory_errors():
                 if archive.manifest.number != request["snapshot"]:
                     archive = archive.snapshot(request["snapshot"])
-                return json.dumps({"facts": fulfil(archive, request)})
+                facts = fulfil(archive, request) if request["what"] != "nothing" else {}
+                return json.dumps({"facts": facts})
         except GlassplateError as error:
             return _fault(error.code, error.cause, error.fix, error.subject)
         except OSError as error:

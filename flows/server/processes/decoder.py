@@ -15,10 +15,10 @@ from PIL import Image
 
 from glassplate.codecs.base import Region
 from glassplate.codecs.refine.options import RefineOptions
-from glassplate.flows.server.cache import ByteBoundedCache
-from glassplate.flows.server.image_request import FORMATS, REFINED, Rendering
-from glassplate.flows.server.pixels import PixelReader, shown
-from glassplate.flows.server.process import answers
+from glassplate.flows.server.processes.pixels import PixelReader, shown
+from glassplate.flows.server.processes.process import answers
+from glassplate.flows.server.protocol.cache import ByteBoundedCache
+from glassplate.flows.server.protocol.image_request import FORMATS, REFINED, Rendering
 from glassplate.pipelines import Archive
 from glassplate.pipelines.archive.deliver.embed import file_bytes
 from glassplate.pipelines.jobs.child_process import Answer

@@ -14,7 +14,7 @@ import re
 from dataclasses import dataclass
 
 from glassplate.codecs.base import Region
-from glassplate.flows.server.errors import AreaError, BadRequestError, NotServedError
+from glassplate.flows.server.protocol.errors import AreaError, BadRequestError, NotServedError
 
 FORMATS = {
     "jpg": ("JPEG", "image/jpeg", 65500),

@@ -13,11 +13,12 @@ import secrets
 import zlib
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from glassplate.flows.server.errors import AnsweredError, BusyError
+from glassplate.flows.server.protocol.errors import AnsweredError, BusyError
 from glassplate.pipelines.errors import WorkerError
 from glassplate.pipelines.jobs.child_process import Child
 
@@ -97,6 +98,16 @@ class DecodePool:
             self.counts["shared"] += 1
         return await asyncio.shield(flight)
 
+    async def warm(self, request: dict[str, Any]) -> None:
+        """Start every process that does not run, by a request that asks for nothing."""
+
+        async def started(worker: _Worker) -> None:
+            async with worker.turn:
+                with suppress(BusyError):  # whoever asks next is told why
+                    await self._exchange(worker.child, request, self._timeout)
+
+        await asyncio.gather(*map(started, self._workers))
+
     def _landed(self, line: str, flight: asyncio.Task[Done]) -> None:
         del self._flights[line]
         if not flight.cancelled():
@@ -131,7 +142,7 @@ class DecodePool:
             child.stop(for_good=False)
             await asyncio.wait([asked])
             cause = f"took longer than {self._timeout:g} seconds"
-            raise BusyError(cause, "Ask for a smaller part.", request["image_id"][:16])
+            raise BusyError(cause, "Ask for less.")
         return asked.result()
 
     async def _result(self, answer: str | None, out: Path, child: Child, *, keep: bool) -> Done:

@@ -1,0 +1,1 @@
+"""Processes that decode and search, and the queue before them."""

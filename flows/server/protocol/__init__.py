@@ -1,0 +1,1 @@
+"""What a service is told, what is asked of it, and how it refuses."""
