@@ -65,8 +65,8 @@ def serve(
         float, typer.Option("--timeout", metavar="SECONDS", help="For a request.")
     ] = 60,
     connections: Annotated[
-        int, typer.Option("--connections", help="Open at a time; the next gets 503.")
-    ] = 1000,
+        int, typer.Option("--connections", help="Open at a time; the next is closed.")
+    ] = 500,
     rights: Annotated[
         str | None,
         typer.Option(

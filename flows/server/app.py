@@ -43,7 +43,7 @@ def application(service: Service) -> Envelope:
     app.include_router(routes(service, metrics))
     app.include_router(presentation_routes(service))
     app.add_route("/iiif/{version:int}/{rest:path}", _of_known_version(ImageApi(service)), _METHODS)
-    return Envelope(app, service.config.token, metrics.count)
+    return Envelope(app, service.config.token, metrics.count, service.config.timeout)
 
 
 def _of_known_version(api: ImageApi):  # type: ignore[no-untyped-def]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import logging
 import secrets
@@ -34,7 +35,9 @@ Count = Callable[[int, float, int], None]
 class Envelope:
     """ASGI middleware around the whole service."""
 
-    def __init__(self, app: ASGIApp, token: str | None, count: Count) -> None:
+    def __init__(self, app: ASGIApp, token: str | None, count: Count, patience: float = 60) -> None:
+        """patience: Seconds that a client has to take what is sent next."""
+        self._patience = patience
         self._app = app
         self._token = token.encode() if token else None
         self._count = count
@@ -57,7 +60,7 @@ class Envelope:
                 ]
             elif message["type"] == "http.response.body":
                 size += len(message.get("body", b""))
-            await send(message)
+            await asyncio.wait_for(send(message), self._patience)
 
         try:
             await self._answered(scope, receive, sending)

@@ -10,10 +10,12 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import uvicorn
+
 from glassplate.codecs.errors import ConfigError
-from glassplate.codecs.extras import optional
 from glassplate.flows.server.app import application
 from glassplate.flows.server.catalogue import Catalogue
+from glassplate.flows.server.connections import BoundedConnection
 from glassplate.flows.server.protocol.config import ServeConfig
 from glassplate.flows.server.service import Service
 
@@ -32,8 +34,7 @@ def serve(config: ServeConfig, say: Callable[[str], None]) -> None:
     with tempfile.TemporaryDirectory(prefix="glassplate-serve-") as folder:
         service = Service(config, catalogue, Path(folder))
         _log_accesses()
-        uvicorn = optional("uvicorn", "serve")
-        server = uvicorn.Server(_uvicorn_config(uvicorn, config, application(service)))
+        server = uvicorn.Server(_uvicorn_config(config, application(service)))
         with _listening(config) as listening:
             host, port = listening.getsockname()[:2]
             shown = f"[{host}]" if ":" in host else host
@@ -53,7 +54,7 @@ def _listening(config: ServeConfig) -> socket.socket:
         raise ConfigError(cause, "Choose another.", "--host / --port") from error
 
 
-def _uvicorn_config(uvicorn: Any, config: ServeConfig, app: Any) -> Any:
+def _uvicorn_config(config: ServeConfig, app: Any) -> uvicorn.Config:
     return uvicorn.Config(
         app,
         host=config.host,
@@ -62,6 +63,8 @@ def _uvicorn_config(uvicorn: Any, config: ServeConfig, app: Any) -> Any:
         access_log=False,
         server_header=False,
         limit_concurrency=config.connections,
+        http=BoundedConnection,
+        ws="none",
         timeout_keep_alive=5,
         timeout_graceful_shutdown=_GRACE,
     )

@@ -22,8 +22,8 @@ class ServeConfig(BaseModel):
     workers: Decoding processes. worker_memory: Bytes that each may take.
     cache: Bytes for finished answers (half) and decoded pixels (the other half).
     waiting: Requests that may wait for a decoder; the next is refused with 503.
-    timeout: Seconds that a request may take, and that a silent connection stays open.
-    connections: Open connections, beyond which new ones are answered with 503.
+    timeout: Seconds that a request may take, and a client to take a part of its answer.
+    connections: Open at a time; beyond them new ones are closed.
     rights: URL of the licence or rights statement of the pictures.
     token: What clients have to say; None: nothing.
     """
@@ -44,7 +44,7 @@ class ServeConfig(BaseModel):
     cache: int = Field(default=512 << 20, ge=0)
     waiting: int = Field(default=256, ge=1)
     timeout: float = Field(default=60, gt=0)
-    connections: int = Field(default=1000, ge=1)
+    connections: int = Field(default=500, ge=1)
     rights: str | None = Field(default=None, pattern=r"^https?://\S+$")
     token: str | None = Field(default=None, min_length=1)
     device: Device = "auto"
