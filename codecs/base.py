@@ -171,17 +171,35 @@ class Latent:
 
 
 @dataclass(frozen=True)
+class Candidate:
+    """What one codec of several takes, or would take, for a picture.
+
+    codec: with its options, as `avif:subsampling=4:4:4`.
+    bytes: of the container; None if it cannot hold the picture or misses the target.
+    how: stored, tried (searched to the end), predicted (from fewer trials), missed or refused.
+    """
+
+    codec: str
+    bytes: int | None
+    how: Literal["stored", "tried", "predicted", "missed", "refused"]
+
+
+@dataclass(frozen=True)
 class Encoded:
     """One encoded picture.
 
     bitstream: a whole container (see `bitstream`); everything needed to decode, given the spec.
     quality: the setting on the codec's 0-100 scale that was used.
     latent: where the codec is about latents, these, else None.
+    spec: of the codec whose stream it is, where another than the one that was asked.
+    candidates: that it was chosen from, if it was.
     """
 
     bitstream: bytes
     quality: float
     latent: Latent | None = None
+    spec: CodecSpec | None = None
+    candidates: tuple[Candidate, ...] = ()
 
 
 @runtime_checkable
@@ -203,6 +221,19 @@ class Codec(Protocol):
 
     def decode(self, bitstreams: Sequence[bytes], region: Region | None = None) -> list[Pixels]:
         """Decode whole pictures, or the same region of each. Raises BitstreamError."""
+        ...
+
+
+@runtime_checkable
+class ChoosingCodec(Codec, Protocol):
+    """A codec that chooses among others for each picture, and has no bitstreams of its own."""
+
+    def writers(self, target: Target) -> Sequence[Codec]:
+        """Those whose streams it gives for a target."""
+        ...
+
+    def is_lossless(self, target: Target) -> bool:
+        """Whether the target asks for every pixel as it is."""
         ...
 
 

@@ -32,21 +32,31 @@ _CLASSES: dict[str, str] = {
 and `source` (paper or standard) are a line each, for people."""
 
 
+_CHOOSERS = {"auto": "glassplate.codecs.auto.codec:AutoCodec"}
+"""The same for codecs that choose among others, picture by picture."""
+
+
 def register(name: str, target: str) -> None:
     """Make a codec known under a name; target is 'module:class', importable in every worker."""
     _CLASSES[name] = target
 
 
 def codec_names() -> list[str]:
-    """All registered names, sorted."""
+    """All that have bitstreams of their own, sorted."""
     return sorted(_CLASSES)
+
+
+def choices() -> list[str]:
+    """Everything that `get_codec` builds: those that choose among others first."""
+    return [*sorted(_CHOOSERS), *codec_names()]
 
 
 def codec_class(name: str) -> Any:
     """The class behind a name. Raises UnknownCodecError."""
-    if name not in _CLASSES:
-        raise UnknownCodecError(f"no codec named {name!r}", f"Known: {', '.join(codec_names())}.")
-    module, attribute = _CLASSES[name].split(":")
+    known = _CHOOSERS | _CLASSES
+    if name not in known:
+        raise UnknownCodecError(f"no codec named {name!r}", f"Known: {', '.join(choices())}.")
+    module, attribute = known[name].split(":")
     return getattr(import_module(module), attribute)
 
 

@@ -19,6 +19,9 @@ ENCODINGS = 6
 _FAR = 20.0
 """Further beyond the target counts as this far: a lossless picture has infinite dB."""
 
+_NEAR = 0.4
+"""With tenths, so near the best is near enough."""
+
 Curve = Sequence[tuple[float, float]]
 """(quality, value), by rising quality."""
 
@@ -68,8 +71,9 @@ def encode_all_to_target(
         quality = default_quality if target.quality is None else target.quality
         return encode_at(range(len(images)), [quality] * len(images))
     rising = target.max_bpp is None
-    curve = _mean_curve(codec, target)
-    searches = [_Search(place, image, target, curve) for place, image in enumerate(images)]
+    (measure,) = target.model_dump(exclude_none=True)
+    curve = mean_curve(codec, measure)
+    searches = [Search(place, image, target, curve) for place, image in enumerate(images)]
     active = searches
     while active:
         trials = encode_at([s.place for s in active], [s.quality for s in active])
@@ -119,10 +123,11 @@ def _decibels(similarity: float) -> float:
 
 
 @dataclass
-class _Search:
+class Search:
     """The search for one picture, over steps from 0 to 100 that ever more easily meet the target.
 
-    A step is a quality, or for a bit budget 100 less a quality. gains: By step that was tried, how
+    A step is a quality, or for a bit budget 100 less a quality; unit: 1, or 0.1 for a codec whose
+    qualities make a difference between whole ones, too. gains: By step that was tried, how
     far beyond the target it came; below 0 it missed. best: Of those that met it.
     """
 
@@ -130,10 +135,11 @@ class _Search:
     image: Pixels
     target: Target
     curve: Curve | None
-    gains: dict[int, float] = field(default_factory=dict)
+    unit: float = 1
+    gains: dict[float, float] = field(default_factory=dict)
     best: Encoded | None = None
     done: bool = False
-    step: int = 0
+    step: float = 0
 
     def __post_init__(self) -> None:
         self.wanted = _wanted(self.target)
@@ -141,7 +147,7 @@ class _Search:
         self.step = self._next(-1, 101)
 
     @property
-    def quality(self) -> int:
+    def quality(self) -> float:
         """The next to try."""
         return self.step if self.rising else 100 - self.step
 
@@ -154,10 +160,8 @@ class _Search:
         self.gains[self.step] = gain
         if gain >= 0 and (self.best is None or self._is_better(trial, self.best)):
             self.best = trial
-        high = min((step for step, gain in self.gains.items() if gain >= 0), default=101)
-        missed = (step for step, gain in self.gains.items() if gain < 0 and step < high)
-        low = max(missed, default=-1)
-        if high - low == 1 or self._is_told(high):
+        low, high = self._between()
+        if high - low < 1.5 * self.unit or self._is_told(high):
             self.done = True
         elif self.curve and len(self.gains) >= ENCODINGS:
             self.done = self.best is not None or 100 in self.gains
@@ -165,30 +169,53 @@ class _Search:
         else:
             self.step = self._next(low, high)
 
-    def _is_told(self, high: int) -> bool:
-        """Whether the curve says that the step before the best one misses."""
-        return bool(self.curve) and high <= 100 and self._expected(high - 1) < 0
+    def _between(self) -> tuple[float, float]:
+        """The last step that missed, the first that met the target; outside of 0 to 100: none."""
+        met = (step for step, gain in self.gains.items() if gain >= 0)
+        high = min(met, default=100 + self.unit)
+        missed = (step for step, gain in self.gains.items() if gain < 0 and step < high)
+        return max(missed, default=-self.unit), high
 
-    def _next(self, low: int, high: int) -> int:
+    def crossing(self) -> float:
+        """The step, whole or not, that is expected to just meet the target."""
+        low, high = self._between()
+        if not self.done or high > 100:
+            high = self.step
+        low = max(low, high - 1)
+        below, above = self._expected(low), self._expected(high)
+        return high - (high - low) * above / (above - below) if below < 0 <= above else high
+
+    def shortfall(self) -> float:
+        """How far the curve's best misses the target, in the measure's own unit; 0: it does not."""
+        return max(0.0, -self._on_curve(100)) if self.curve else 0.0
+
+    def _is_told(self, high: float) -> bool:
+        """Whether the curve says that a little before the best one misses."""
+        nearest = 1 if self.unit == 1 else _NEAR
+        return bool(self.curve) and high <= 100 and self._expected(high - nearest) < 0
+
+    def _next(self, low: float, high: float) -> float:
         """The smallest step between the two that is expected to meet the target.
 
         Every second time from the fourth on the one in the middle, and always without a curve.
         """
         if self.curve is None or (len(self.gains) >= 3 and len(self.gains) % 2):
-            return (low + high) // 2
-        inside = range(low + 1, min(high, 101))
-        return next((step for step in inside if self._expected(step) >= 0), inside[-1])
+            return _whole((low + high) / 2, self.unit)
+        unit, spare = (self.unit, _NEAR / 2 if self.unit < 1 else 0) if self.gains else (1, 0)
+        count = math.ceil((min(high, 100 + unit) - low) / unit - 1e-6)
+        inside = [_whole(low + place * unit, unit) for place in range(1, count)]
+        return next((step for step in inside if self._expected(step - spare) >= 0), inside[-1])
 
-    def _expected(self, step: int) -> float:
+    def _expected(self, step: float) -> float:
         """The curve's gain, moved to go through the gains that were found, straight in between."""
         if not self.gains:
             return self._on_curve(step)
         shifts = [(s, self.gains[s] - self._on_curve(s)) for s in sorted(self.gains)]
-        return self._on_curve(step) + _interpolated(shifts, step)
+        return self._on_curve(step) + interpolated(shifts, step)
 
-    def _on_curve(self, step: int) -> float:
+    def _on_curve(self, step: float) -> float:
         assert self.curve is not None
-        return self._gain(_interpolated(self.curve, step if self.rising else 100 - step))
+        return self._gain(interpolated(self.curve, step if self.rising else 100 - step))
 
     def _gain(self, value: float) -> float:
         gain = value - self.wanted if self.rising else self.wanted - value
@@ -206,7 +233,12 @@ class _Search:
         return self.best
 
 
-def _interpolated(points: Sequence[tuple[float, float]], x: float) -> float:
+def _whole(step: float, unit: float) -> float:
+    """The step as a multiple of the unit, rounded down."""
+    return round(math.floor(step / unit + 1e-6) * unit, 1)
+
+
+def interpolated(points: Sequence[tuple[float, float]], x: float) -> float:
     """On the straight lines between points by rising x; beyond the ends, the value at the end."""
     place = bisect_left(points, x, key=lambda point: point[0])
     if place == 0:
@@ -217,9 +249,8 @@ def _interpolated(points: Sequence[tuple[float, float]], x: float) -> float:
     return a + (b - a) * (x - left) / (right - left)
 
 
-def _mean_curve(codec: str, target: Target) -> Curve | None:
-    """Of the measure that the target names; None for a codec that was not measured."""
-    (measure,) = target.model_dump(exclude_none=True)
+def mean_curve(codec: str, measure: str) -> Curve | None:
+    """Of a measure that a target can name; None for a codec that was not measured."""
     found = _mean_curves().get(codec)
     return None if found is None else list(zip(found["quality"], found[measure], strict=True))
 

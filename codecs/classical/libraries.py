@@ -195,6 +195,7 @@ class AvifCodec(ClassicalCodec):
 
         subsampling: Subsampling = "4:2:0"
         speed: Annotated[int, Option("From small files to fast encoding."), Field(ge=0, le=10)] = 6
+        tune: Annotated[Literal["iq", "psnr"], Option("For the eye, or for squared errors.")] = "iq"
 
     name = "avif"
     summary = "AVIF (libavif, AOM AV1)"
@@ -202,12 +203,29 @@ class AvifCodec(ClassicalCodec):
     max_side = 32768
     default_quality = 60
 
+    def __init__(
+        self, config: Any = None, device: Device = "auto", weights: Path | None = None
+    ) -> None:
+        super().__init__(config, device, weights)
+        if self.config.tune == "iq":  # as in specs that are older than the option
+            self.spec = CodecSpec(self.name, params=self.config.model_dump(exclude={"tune"}))
+
     def refuses(self, width: int, height: int, channels: int) -> str | None:
         if width * height > 1 << 28:
             return "over 2^28 pixels, the limit of libavif"
         return super().refuses(width, height, channels)
 
     def _compress(self, image: Pixels, quality: float) -> bytes:
+        if self.config.tune == "psnr" and quality < 100:  # imagecodecs has no way to say it
+            return _save_with_pillow(
+                image,
+                "AVIF",
+                quality=round(quality),
+                subsampling="4:0:0" if image.ndim == 2 else self.config.subsampling,
+                speed=self.config.speed,
+                max_threads=1,
+                advanced={"tune": "psnr"},
+            )
         pixel_format = "400" if image.ndim == 2 else self.config.subsampling.replace(":", "")
         speed = self.config.speed
         return bytes(

@@ -20,7 +20,6 @@ from types import MappingProxyType
 import pyarrow as pa
 import torch
 
-from glassplate.codecs import FileCodec
 from glassplate.codecs.errors import (
     NotAnImageError,
 )
@@ -215,7 +214,7 @@ class _Encoder:
         job.picture = ingest(data, job.ref.uri, self.config.max_pixels)
         job.original = Original(job.image_id or "", data, job.picture)
         reason = self.tiers.keep_reason(job.picture)
-        if reason or isinstance(self.tiers.codec, FileCodec):
+        if reason or self.tiers.prefers_file(job.original):
             self._keep(job, reason)
 
     def _read(self, job: Job) -> bytes | None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 
 from glassplate.codecs import Pixels
 from glassplate.codecs.base import colour
@@ -149,6 +149,7 @@ def _stored_row(row: ImageRow, job: Job, tiers: Tiers, place: int | None) -> Ima
         verified=stored.verified,
         bitstream_row=place,
         settings=tiers.settings,
+        candidates=[asdict(one) for one in stored.candidates] or None,
         error_stage=job.trouble.stage if job.trouble else None,
         error_code=job.trouble.code if job.trouble else None,
         error_message=job.trouble.message if job.trouble else None,

@@ -2,6 +2,9 @@
 
 pixels -> codec -> decoded again, measured -> smaller, and on target? -> encoded
              `-- no -> jxl-jpeg (JPEG files) -> original ------------> kept, with the reason
+
+With codec `auto` the file of a JPEG, transcoded bit for bit, is one more candidate: it is stored
+where it is no larger than the best of the others, or nothing may be lost.
 """
 
 from __future__ import annotations
@@ -9,12 +12,12 @@ from __future__ import annotations
 import logging
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from glassplate.codecs import CodecSpec, Encoded, FileCodec, get_codec
-from glassplate.codecs.base import Latent, colour, has_alpha
+from glassplate.codecs import Codec, CodecSpec, Encoded, FileCodec, get_codec
+from glassplate.codecs.base import Candidate, ChoosingCodec, Latent, colour, has_alpha
 from glassplate.codecs.errors import (
     BitstreamError,
     EncodeError,
@@ -61,6 +64,7 @@ class Stored:
     ms_ssim: float | None = None
     ssimulacra2: float | None = None
     latent: Latent | None = None
+    candidates: tuple[Candidate, ...] = ()
 
 
 class Tiers:
@@ -73,18 +77,23 @@ class Tiers:
         if isinstance(self.codec, FileCodec):
             exact = [self.codec, exact[-1]]
         self.exact: Sequence[FileCodec] = exact
+        self.writers: Sequence[Codec | FileCodec] = [self.codec]
+        if isinstance(self.codec, ChoosingCodec):
+            self.writers = self.codec.writers(config.target)
         self.settings = Settings.of(self.codec, config.target).fingerprint
 
     @property
     def specs(self) -> list[CodecSpec]:
         """Of all codecs that may appear in the run's rows."""
-        return [self.codec.spec, *(codec.spec for codec in self.exact)]
+        return [codec.spec for codec in (*self.writers, *self.exact)]
 
     @property
     def weights(self) -> dict[str, Path]:
-        """Fingerprint -> weight file of the codec, if it has weights."""
-        path = getattr(self.codec, "weights_path", None)
-        return {self.codec.spec.fingerprint: path} if path else {}
+        """Fingerprint -> weight file of the codecs that have weights."""
+        paths = {
+            codec.spec.fingerprint: getattr(codec, "weights_path", None) for codec in self.writers
+        }
+        return {fingerprint: path for fingerprint, path in paths.items() if path}
 
     def keep_reason(self, picture: Picture) -> str | None:
         """Why the pixel codec is not even tried; None: it is."""
@@ -96,6 +105,15 @@ class Tiers:
         if not self.codec.refuses(width, height, channels):
             return None
         return "alpha" if has_alpha(picture.pixels) else UnsupportedImageError.code
+
+    def prefers_file(self, original: Original) -> bool:
+        """Whether the file is to be stored as it is: a JPEG, of which nothing may be lost."""
+        if isinstance(self.codec, FileCodec):
+            return True
+        if not isinstance(self.codec, ChoosingCodec):
+            return False
+        lossless = self.codec.is_lossless(self.config.target)
+        return lossless and self.exact[0].refuses_file(original.data) is None
 
     def store_file(
         self, original: Original, reason: str | None, *, untouched: bool = False
@@ -117,7 +135,7 @@ class Tiers:
             except EncodeError as error:
                 logger.debug("%s: not held by %s: %s", original.image_id, codec.spec.name, error)
                 continue
-            asked_for = codec is self.codec and reason is None
+            asked_for = reason is None and (codec is self.codec or self._is_candidate(codec))
             verified = self._is_verified(original.image_id)
             if verified and codec.decode_file(bitstream) != original.data:
                 raise BitstreamError("other bytes came back than were stored")
@@ -168,12 +186,14 @@ class Tiers:
                 similarity = ms_ssim(colour(picture.pixels), colour(decoded))
             if self._measures("ssimulacra2"):
                 look = ssimulacra2(picture.pixels, decoded)
+        if file := self._smaller_file(original, stream):
+            return file
         if reason := self._shortfall(original, stream, quality, similarity, look):
-            return self.store_file(original, reason)
+            return replace(self.store_file(original, reason), candidates=stream.candidates)
         return Stored(
             status="encoded",
             reason=None,
-            spec=self.codec.spec,
+            spec=stream.spec or self.codec.spec,
             bitstream=stream.bitstream,
             bit_exact=False,
             verified=decoded is not None,
@@ -182,7 +202,33 @@ class Tiers:
             ms_ssim=similarity,
             ssimulacra2=look,
             latent=stream.latent,
+            candidates=stream.candidates,
         )
+
+    def _is_candidate(self, codec: FileCodec) -> bool:
+        """Whether a bit-exact tier is what was asked for, too."""
+        return isinstance(self.codec, ChoosingCodec) and codec is self.exact[0]
+
+    def _smaller_file(self, original: Original, stream: Encoded) -> Stored | None:
+        """The file of a JPEG, where `auto` may choose it, meets the target, and is no larger."""
+        if not isinstance(self.codec, ChoosingCodec) or self.exact[0].refuses_file(original.data):
+            return None
+        file = self.store_file(original, None)
+        if file.spec != self.exact[0].spec:
+            return None
+        picture, budget = original.picture, self.config.target.max_bpp
+        size = len(file.bitstream)
+        if budget is None:
+            smaller = size <= len(stream.bitstream) + picture.metadata_bytes
+        else:
+            smaller = 8 * size <= budget * (picture.width or 0) * (picture.height or 0)
+        if not smaller:
+            return None
+        others = (
+            replace(one, how="tried") if one.how == "stored" else one for one in stream.candidates
+        )
+        mine = Candidate(file.spec.name, size, "stored")
+        return replace(file, candidates=(mine, *others))
 
     def _measures(self, name: Measure) -> bool:
         """Whether a measure is wanted for its own sake, or is the target."""

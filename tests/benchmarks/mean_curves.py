@@ -1,13 +1,15 @@
-"""Where the search for a target begins: `python -m tests.benchmarks.mean_curves`.
+"""Where the search for a target begins: `python -m tests.benchmarks.mean_curves [CODEC...]`.
 
-Every codec of pixels at its defaults, on the five photographs of scikit-image: means of what can be
-a target, by quality. Written to codecs/mean_curves.json, which the package carries; MS-SSIM in dB,
--10 log10(1 - x), bpp as its logarithm to base 2.
+Every codec of pixels at its defaults, and with options that `auto` chooses from (or those named),
+on the five photographs of scikit-image: means of what can be a target, by quality. Written to
+codecs/mean_curves.json, which the package carries; MS-SSIM in dB, -10 log10(1 - x), bpp as its
+logarithm to base 2.
 """
 
 from __future__ import annotations
 
 import json
+import sys
 from pathlib import Path
 from statistics import mean
 
@@ -18,11 +20,18 @@ from PIL import Image
 import glassplate.codecs
 from glassplate.codecs import Codec, Pixels, Target, codec_names, get_codec
 from glassplate.codecs.base import Encoded
+from glassplate.codecs.registry import parse_options
 from glassplate.codecs.search import reached
 from tests.benchmarks.photographs import own_photographs
 
 OUT = Path(glassplate.codecs.__file__).parent / "mean_curves.json"
 QUALITIES = (0, 10, 25, 40, 55, 70, 85, 95, 100)
+VARIANTS = (
+    "avif:subsampling=4:4:4",
+    "avif:subsampling=4:4:4+tune=psnr",
+    "avif:tune=psnr",
+    "hyperprior:tune=eye",
+)
 TARGETS = {
     "psnr": Target(psnr=1),
     "ms_ssim": Target(ms_ssim=0.5),
@@ -54,11 +63,14 @@ def _value(target: Target, image: Pixels, encoded: Encoded, decoded: Pixels) -> 
 def main() -> None:
     torch.set_num_threads(1)
     images = [np.array(Image.open(path).convert("RGB")) for path in own_photographs()]
-    codecs = {name: get_codec(name, device="cpu") for name in codec_names()}
-    curves = {
-        name: curve(codec, images) for name, codec in codecs.items() if isinstance(codec, Codec)
-    }
-    lines = [f" {json.dumps(name)}: {json.dumps(found)}" for name, found in curves.items()]
+    curves = json.loads(OUT.read_text()) if sys.argv[1:] else {}
+    for choice in sys.argv[1:] or [*codec_names(), *VARIANTS]:
+        name, _, rest = choice.partition(":")
+        options = parse_options(rest.split("+") if rest else [], choice)
+        codec = get_codec(name, device="cpu", options=options)
+        if isinstance(codec, Codec):
+            curves[choice] = curve(codec, images)
+    lines = [f" {json.dumps(name)}: {json.dumps(curves[name])}" for name in sorted(curves)]
     OUT.write_text("{\n" + ",\n".join(lines) + "\n}\n")
 
 

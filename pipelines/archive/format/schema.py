@@ -16,8 +16,8 @@ if TYPE_CHECKING:
     from glassplate.pipelines.pictures.metadata.segment import Segment
 
 SCHEMA_VERSION = 3
-"""2 added `segments` and `run_id`, 3 `gone`, `settings`, `ssimulacra2` and `fields`: null in older
-files."""
+"""2 added `segments` and `run_id`, 3 `gone`, `settings`, `ssimulacra2`, `fields` and
+`candidates`: null in older files."""
 
 EMBEDDING_SIZE = 96
 
@@ -75,6 +75,19 @@ IMAGES = _schema(
             "ssimulacra2", pa.float32(), "of the decoded picture, at most 100; null below 8 pixels"
         ),
         _field("fields", pa.string(), "JSON: what the list or sidecar says of it; null: nothing"),
+        _field(
+            "candidates",
+            pa.list_(
+                pa.struct(
+                    [
+                        pa.field("codec", pa.string(), nullable=False),
+                        pa.field("bytes", pa.int64()),
+                        pa.field("how", pa.string(), nullable=False),
+                    ]
+                )
+            ),
+            "what codec `auto` chose from; how: stored | tried | predicted | missed | refused",
+        ),
     ],
 )
 
@@ -158,6 +171,7 @@ class ImageRow:
     settings: str | None = None
     ssimulacra2: float | None = None
     fields: str | None = None
+    candidates: list[dict[str, Any]] | None = None
 
 
 @dataclass(frozen=True)
