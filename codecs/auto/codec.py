@@ -14,7 +14,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
 from glassplate.codecs.auto.race import Entrant, race
 from glassplate.codecs.base import (
@@ -48,7 +48,10 @@ class AutoConfig(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     candidates: Annotated[
-        tuple[Name, ...], Option("Codecs to choose from, as JSON."), Field(min_length=1)
+        tuple[Name, ...],
+        Option("Codecs to choose from, by commas."),
+        BeforeValidator(lambda value: value.split(",") if isinstance(value, str) else value),
+        Field(min_length=1),
     ] = ("hyperprior", "jxl", "avif")
     exhaustive: Annotated[
         bool,

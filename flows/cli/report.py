@@ -30,14 +30,14 @@ def codecs(
 
         glassplate codecs hyperprior
     """
-    from glassplate.codecs.registry import codec_class, codec_names, measured
+    from glassplate.codecs.registry import choices, codec_class, measured
 
     output = output_of(context)
     if name is not None:
         _explain(output, name)
         return
     rows = []
-    for known in codec_names():
+    for known in choices():
         cls = codec_class(known)
         defaults = {
             key: field.get_default(call_default_factory=True)

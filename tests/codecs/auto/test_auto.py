@@ -199,7 +199,7 @@ def test_a_stream_of_another_codec_is_refused(photo: Pixels) -> None:
 
 
 def test_candidates_can_be_named() -> None:
-    codec = get_codec("auto", device="cpu", options={"candidates": ["jxl"]})
+    codec = get_codec("auto", device="cpu", options={"candidates": "jxl"})
     assert isinstance(codec, AutoCodec)
     assert [one.spec.name for one in codec.writers(Target())] == ["jxl"]
     assert codec.spec.weights_sha256 is None
