@@ -295,7 +295,8 @@ def test_codecs_lists_names_and_options(glassplate: Run) -> None:
 
 
 def test_codecs_explains_every_option(glassplate: Run) -> None:
-    for name in (row["codec"] for row in _records(glassplate("codecs", "--json"))):
+    names = {row["codec"] for row in _records(glassplate("codecs", "--json"))}
+    for name in names - {"fake", "mischief"}:  # of other tests
         (facts,) = _records(glassplate("codecs", name, "--json"))
         for option in facts["options"]:
             assert all(option[key] not in ("", None) for key in ("option", "allowed", "what"))
