@@ -19,8 +19,6 @@ if TYPE_CHECKING:
 
 PLAIN_INTERVAL = 5.0
 """Seconds between lines when stderr is a file or a log collector."""
-FIRST_SIGN = 0.7
-"""Seconds until it is said that something goes on; what is refused at once is said alone."""
 
 Show = Callable[[int, int, str], None]
 """Shows (done, total, text)."""
@@ -43,7 +41,7 @@ def live_count(console: Console, verb: str, *, shown: bool) -> Iterator[Show | N
             task = bar.add_task(verb, total=None, text="")
             yield lambda done, total, text: bar.update(task, completed=done, total=total, text=text)
     else:
-        sign = Timer(FIRST_SIGN, console.print, [f"{verb} ..."])
+        sign = Timer(PLAIN_INTERVAL, console.print, [f"{verb} ..."])
         sign.daemon = True
         sign.start()
         try:

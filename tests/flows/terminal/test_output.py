@@ -16,7 +16,8 @@ from glassplate.flows.options.common import (
     parse_region,
     parse_subset,
 )
-from glassplate.flows.terminal.live import FIRST_SIGN, live_progress
+from glassplate.flows.terminal import live
+from glassplate.flows.terminal.live import live_progress
 from glassplate.flows.terminal.output import (
     Output,
     human_bytes,
@@ -86,11 +87,14 @@ def test_progress_in_a_log_is_plain_lines_and_the_end_comes_once() -> None:
     assert log.getvalue() == ("compressing: 10/10, 2.5 images/s, 2.0 MB/s, ratio 4.00x, 1 failed\n")
 
 
-def test_what_takes_a_while_to_start_says_so_and_what_ends_at_once_does_not() -> None:
+def test_what_takes_a_while_to_start_says_so_and_what_ends_at_once_does_not(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(live, "PLAIN_INTERVAL", 0.5)
     log = io.StringIO()
     with live_progress(Console(file=log), shown=True):
         assert log.getvalue() == ""
-        time.sleep(2 * FIRST_SIGN)
+        time.sleep(1)
         assert log.getvalue() == "compressing ...\n"
 
 
