@@ -39,7 +39,7 @@ GROUPS = {
         "extract": "get:extract",
         "retrieve": "retrieve:retrieve",
         "export": "latents:export",
-        "restore": "restore:restore",
+        "enhance": "enhance:enhance",
         "interpolate": "latents:interpolate",
         "serve": "serve:serve",
     },
@@ -55,6 +55,8 @@ GROUPS = {
 own, and then its help is that of the function `about`."""
 
 COMMANDS = {name: target for group in GROUPS.values() for name, target in group.items()}
+FORMER = {"restore": "enhance:restore"}
+"""Commands that are not listed: they say what to type, and work for one release."""
 
 
 class LazyGroup(TyperGroup):
@@ -65,9 +67,9 @@ class LazyGroup(TyperGroup):
 
     def get_command(self, ctx: Any, cmd_name: str) -> Any:
         """What is needed to list a command: its name, its panel, the first line of its help."""
-        if cmd_name not in COMMANDS:
+        if cmd_name not in COMMANDS | FORMER:
             return None
-        panel = next(panel for panel, names in GROUPS.items() if cmd_name in names)
+        panel = next((panel for panel, names in GROUPS.items() if cmd_name in names), None)
         return TyperCommand(cmd_name, help=_summary(cmd_name), rich_help_panel=panel)
 
     def resolve_command(self, ctx: Any, args: list[str]) -> Any:
@@ -78,7 +80,7 @@ class LazyGroup(TyperGroup):
 
 def _load(name: str) -> Any:
     """The command behind a name, its module imported."""
-    module, _, attribute = COMMANDS[name].partition(":")
+    module, _, attribute = (COMMANDS | FORMER)[name].partition(":")
     found = getattr(import_module(f"{_HERE}.{module}"), attribute)
     if not isinstance(found, typer.Typer):
         alone = typer.Typer(rich_markup_mode="markdown", add_completion=False)
@@ -89,7 +91,7 @@ def _load(name: str) -> Any:
 
 def _summary(name: str) -> str:
     """The first line of a command's docstring."""
-    module, _, attribute = COMMANDS[name].partition(":")
+    module, _, attribute = (COMMANDS | FORMER)[name].partition(":")
     lines = _first_lines(f"{_HERE}.{module}")
     return lines["about" if attribute == "app" else attribute]
 

@@ -27,7 +27,7 @@ _COMPRESS = "compress SOURCE ARCHIVE --codec {kind} --weights {folder}"
 _NEXT = dict.fromkeys(codec_names(), _COMPRESS) | {
     "gan": "sample -o FILE --weights {weights}",
     "refiner": "get ARCHIVE ID -o FILE --refiner-weights {weights} --refine ...",
-    "restorer": "restore PICTURE ... --restorer-weights {weights}",
+    "restorer": "enhance PICTURE ... --restorer-weights {weights}",
 }
 """How what was trained is used."""
 

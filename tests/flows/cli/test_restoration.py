@@ -1,4 +1,4 @@
-"""`glassplate restore` and `retrieve --denoise` as a user runs them, by a thin restorer."""
+"""`glassplate enhance` and `retrieve --denoise` as a user runs them, by a thin restorer."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def test_a_picture_of_an_archive_is_restored(
     size: tuple[int, int],
 ) -> None:  # fmt: skip
     out = tmp_path / "out.jpg"
-    command = ("restore", archive, "holiday/beach.png", *asked, "--restorer-weights", weights)
+    command = ("enhance", archive, "holiday/beach.png", *asked, "--restorer-weights", weights)
     done = glassplate(*command, "-o", out, "--json")
     assert done.code == 0, done.err
     record = json.loads(done.out)
@@ -69,7 +69,7 @@ def test_a_plain_file_is_restored_beside_it(
     if mode == "RGBA":
         picture.putalpha(picture.getchannel("R"))
     picture.save("scan.png", icc_profile=b"a profile")
-    command = ("restore", "scan.png", "--upscale", 4, "--restorer-weights", weights)
+    command = ("enhance", "scan.png", "--upscale", 4, "--restorer-weights", weights)
     done = glassplate(*command)
     assert done.code == 0, done.err
     assert "wrote scan-4x.png (200 x 160" in done.err
@@ -99,10 +99,42 @@ def test_bad_options_are_refused_before_any_work(
     archive: Path, tmp_path: Path, arguments: list[Any], code: int, named: str, glassplate: Run
 ) -> None:
     out = tmp_path / "out.png"
-    done = glassplate("restore", archive, "holiday/beach.png", "-o", out, *arguments)
+    done = glassplate("enhance", archive, "holiday/beach.png", "-o", out, *arguments)
     assert done.code == code, done.err
     assert named in done.err
     assert not out.exists()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "typed"),
+    [
+        ([], "glassplate extract ARCHIVE OUT."),
+        (["photo archive"], "glassplate extract 'photo archive' OUT."),
+        (["archive", "out"], "glassplate extract archive out."),
+        (["archive", "a.png", "-o", "a b.png"], "glassplate get archive a.png -o 'a b.png'."),
+    ],
+)
+def test_who_wants_everything_back_is_told_what_to_type(
+    arguments: list[str], typed: str, glassplate: Run
+) -> None:
+    done = glassplate("restore", *arguments)
+    assert done.code == ExitCode.USAGE
+    assert typed in done.err
+    assert "glassplate enhance" in done.err
+    assert " restore " not in glassplate("--help").out
+
+
+def test_the_former_name_works_for_one_release_and_says_so(
+    tmp_path: Path, photo: Pixels, weights: Path, glassplate: Run
+) -> None:
+    Image.fromarray(photo[:40, :50]).save(tmp_path / "scan.png")
+    out = tmp_path / "out.png"
+    command = ("restore", tmp_path / "scan.png", "--upscale", 2, "-o", out)
+    done = glassplate(*command, "--restorer-weights", weights)
+    assert done.code == 0, done.err
+    assert "called `enhance` now" in done.err
+    with Image.open(out) as image:
+        assert image.size == (100, 80)
 
 
 def test_sources_that_cannot_be_restored(
@@ -120,7 +152,7 @@ def test_sources_that_cannot_be_restored(
         ([archive, "alpha.png"], 0, "wrote"),
     ):
         out = tmp_path / "out.png"
-        command = ("restore", *source, "--denoise", "--restorer-weights", weights, "-o", out)
+        command = ("enhance", *source, "--denoise", "--restorer-weights", weights, "-o", out)
         done = glassplate(*command)
         assert done.code == code, done.err
         assert named in done.err

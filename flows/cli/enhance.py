@@ -1,7 +1,8 @@
-"""`glassplate restore`: one picture with noise taken out, or enlarged."""
+"""`glassplate enhance`: one picture with noise taken out, or enlarged. It was called `restore`."""
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 from typing import Annotated
 
@@ -18,34 +19,37 @@ from glassplate.flows.options.common import (
 )
 from glassplate.flows.options.signature import command
 from glassplate.flows.terminal.live import live_count
-from glassplate.flows.terminal.output import human_bytes, one_line
+from glassplate.flows.terminal.output import Output, human_bytes, one_line
+
+PictureArgument = Annotated[
+    str,
+    typer.Argument(
+        metavar="ARCHIVE|FILE",
+        help="An archive, then say which picture; or a picture's own path or URL.",
+        show_default=False,
+    ),
+]
+KeyArgument = Annotated[
+    str | None, typer.Argument(metavar="[ID_OR_URI]", help="As for `get`.", show_default=False)
+]
+OutputOption = Annotated[
+    Path | None,
+    typer.Option(
+        "-o",
+        "--output",
+        metavar="FILE",
+        help="Format by its suffix. Default: NAME-denoised.png, NAME-2x.png or NAME-4x.png.",
+        show_default=False,
+    ),
+]
 
 
 @command(RestoreOptions)
-def restore(
+def enhance(
     context: typer.Context,
-    source: Annotated[
-        str,
-        typer.Argument(
-            metavar="ARCHIVE|FILE",
-            help="An archive, then say which picture; or a picture's own path or URL.",
-            show_default=False,
-        ),
-    ],
-    key: Annotated[
-        str | None,
-        typer.Argument(metavar="[ID_OR_URI]", help="As for `get`.", show_default=False),
-    ] = None,
-    output_file: Annotated[
-        Path | None,
-        typer.Option(
-            "-o",
-            "--output",
-            metavar="FILE",
-            help="Format by its suffix. Default: NAME-denoised.png, NAME-2x.png or NAME-4x.png.",
-            show_default=False,
-        ),
-    ] = None,
+    source: PictureArgument,
+    key: KeyArgument = None,
+    output_file: OutputOption = None,
     *,
     config: RestoreOptions | None,
     device: DeviceOption = "auto",
@@ -58,24 +62,70 @@ def restore(
 
     Examples:
 
-        glassplate restore archive/ holiday/beach.jpg --denoise -o beach.png
+        glassplate enhance archive/ holiday/beach.jpg --denoise -o beach.png
+
+        glassplate enhance scan.jpg --upscale 2
+    """
+    if config is None:
+        raise ConfigError("say what to do", "--denoise, or --upscale 2.", "--denoise / --upscale")
+    output = output_of(context)
+    _enhance(output, source, key, output_file, config, device, shown=not (no_progress or as_json))
+
+
+@command(RestoreOptions)
+def restore(
+    context: typer.Context,
+    source: PictureArgument = "ARCHIVE",
+    key: KeyArgument = None,
+    output_file: OutputOption = None,
+    *,
+    config: RestoreOptions | None,
+    device: DeviceOption = "auto",
+    no_progress: NoProgress = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Say how to get everything back; with --denoise or --upscale, as `enhance`.
+
+    Examples:
+
+        glassplate extract archive/ everything/
+
+        glassplate enhance scan.jpg --upscale 2
 
         glassplate restore scan.jpg --upscale 2
     """
+    output = output_of(context)
+    if config is None:
+        given = shlex.join([source, key or "OUT"])
+        to_get = f"Type: glassplate extract {given}"
+        if output_file:
+            to_get = f"Type: glassplate get {given} -o {shlex.quote(str(output_file))}"
+        fix = f"{to_get}. To denoise or enlarge a picture, type: glassplate enhance"
+        raise ConfigError("pictures come back by another command", f"{fix}.", "restore")
+    output.message("`restore` is called `enhance` now; the next release takes the old name away")
+    _enhance(output, source, key, output_file, config, device, shown=not (no_progress or as_json))
+
+
+def _enhance(
+    output: Output,
+    source: str,
+    key: str | None,
+    output_file: Path | None,
+    config: RestoreOptions,
+    device: str,
+    *,
+    shown: bool,
+) -> None:
     from glassplate.codecs.restore.restorer import Restorer
     from glassplate.pipelines import open_archive
     from glassplate.pipelines.archive.deliver.file import check_labelled, save
     from glassplate.pipelines.archive.deliver.restored_file import restore_file
 
-    if config is None:
-        raise ConfigError("say what to do", "--denoise, or --upscale 2.", "--denoise / --upscale")
     where = parse_device(device)
     archive = open_archive(source, device=where) if key else None
     name = archive.find(key).name if archive and key else source
     path = output_file or _free_path(name, config)
     check_labelled(path)  # before the work, not after it
-    output = output_of(context)
-    shown = not (no_progress or as_json)
     with live_count(output.stderr, "restoring windows", shown=shown) as show:
 
         def progress(done: int, total: int) -> None:
