@@ -12,6 +12,7 @@ from pydantic import BaseModel, ValidationError
 
 from glassplate.codecs.base import Codec, CodecSpec, Device, FileCodec
 from glassplate.codecs.errors import ConfigError, UnknownCodecError, WeightsError
+from glassplate.codecs.faults import said
 
 _CLASSES: dict[str, str] = {
     "autoencoder": "glassplate.codecs.autoencoder.codec:AutoencoderCodec",
@@ -104,8 +105,9 @@ def get_codec(
         first = error.errors()[0]
         where = ".".join(str(part) for part in first["loc"]) or "options"
         known = ", ".join(config_class.model_fields) or "none"
+        cause = said(first["type"], first["msg"], first.get("ctx"))
         raise ConfigError(
-            f"{where}: {first['msg']}", f"Options of this codec: {known}.", f"codec {name}"
+            f"{where} {cause}", f"Options of this codec: {known}.", f"codec {name}"
         ) from error
     codec: Codec | FileCodec = cls(config, device, weights)
     return codec

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from glassplate.codecs.errors import ConfigError, GlassplateError
+from glassplate.codecs.faults import said_of_file
 from glassplate.codecs.refine.options import RefineOptions
 from glassplate.flows.cli.refined_picture import refined, report_refined
 from glassplate.flows.options.common import (
@@ -97,7 +98,7 @@ def get(
         glassplate get archive/ beach.jpg -o beach.png --refine flow --detail-map invented.png
     """
     from glassplate.pipelines import open_archive
-    from glassplate.pipelines.archive.deliver.file import deliver
+    from glassplate.pipelines.archive.deliver.file import deliver, refuse_folder
 
     rectangle = parse_region(region)
     if original and rectangle:
@@ -106,6 +107,8 @@ def get(
         raise ConfigError("nothing is refined", "Say --refine flow.", "--detail-map")
     if config and original:
         raise ConfigError("a file is not refined", "Leave out --refine.", "--original")
+    for file in filter(None, (output_file, detail_map)):
+        refuse_folder(file)
     opened = open_archive(archive, device=parse_device(device), max_pixels=max_pixels)
     opened.check_unambiguous(key)
     if config:
@@ -189,9 +192,8 @@ def extract(
     _extracted(output, directory, result, time.monotonic() - started)
     for name, error in result.errors:
         known = error if isinstance(error, GlassplateError) else None
-        output.failure(
-            known.code if known else "os-error", str(known) if known else f"{name}: {error}", known
-        )
+        text = str(known) if known else f"{name}: {said_of_file(error)}"
+        output.failure(known.code if known else "os-error", text, known)
     if result.errors:
         raise typer.Exit(ExitCode.SOME_FAILED)
 

@@ -139,6 +139,9 @@ def sample(
 
         glassplate sample -o samples.png --weights mine/gan-32.safetensors -n 64
     """
+    from glassplate.pipelines.archive.deliver.file import check_target
+
+    check_target(output_file)
     from glassplate.codecs.gan import weights as gan
     from glassplate.codecs.gan.generate import sample as sample_gan
     from glassplate.codecs.vae.generate import sample_prior
@@ -175,7 +178,9 @@ def interpolate(
 
     from glassplate.codecs.vae.generate import interpolate as between
     from glassplate.pipelines import open_archive
+    from glassplate.pipelines.archive.deliver.file import check_target
 
+    check_target(output_file)
     opened, codec = open_archive(archive, device=parse_device(device)), _vae(weights, device)
     ends = []
     for key in (first, second):
@@ -197,13 +202,15 @@ def _save_sheet(context: typer.Context, pictures: list[Pixels], file: Path, colu
     """Pictures of one size, side by side, row by row."""
     from PIL import Image
 
+    from glassplate.pipelines.archive.deliver.file import save
+
     height, width, _ = pictures[0].shape
     rows = -(-len(pictures) // columns)
     sheet = Image.new("RGB", (columns * width, rows * height))
     for number, picture in enumerate(pictures):
         row, column = divmod(number, columns)
         sheet.paste(Image.fromarray(picture), (column * width, row * height))
-    sheet.save(file)
+    save(sheet, file)
     _wrote(context, file)
 
 

@@ -14,6 +14,7 @@ from typing import Annotated, Any
 import typer
 
 from glassplate.codecs.errors import ConfigError, GlassplateError
+from glassplate.codecs.faults import said, said_of_file
 from glassplate.flows.cli.commands import LazyGroup
 from glassplate.flows.terminal.exit_codes import MEANING, ExitCode, exit_code_of
 from glassplate.flows.terminal.output import Output, one_line, output_of
@@ -46,6 +47,7 @@ def _ending_well(ctx: Any) -> Iterator[None]:
         output.error(error)
         raise typer.Exit(exit_code_of(error)) from error
     except _UsageError as error:
+        _say_in_our_words(error)
         if not output.as_json:
             raise  # typer shows the usage with it
         command = (error.ctx or ctx).command_path
@@ -61,8 +63,17 @@ def _ending_well(ctx: Any) -> Iterator[None]:
         output.failure("out-of-memory", "there is not enough memory for this")
         raise typer.Exit(ExitCode.ERROR) from error
     except _file_errors() as error:
-        output.failure("os-error", str(error))
+        output.failure("os-error", said_of_file(error))
         raise typer.Exit(ExitCode.ERROR) from error
+
+
+def _say_in_our_words(error: Any) -> None:
+    """Typer has pydantic read what is typed, and says what that says."""
+    from pydantic import ValidationError
+
+    if isinstance(error.__cause__, ValidationError):
+        first = error.__cause__.errors()[0]
+        error.message = f"it {said(first['type'], first['msg'], first.get('ctx'))}"
 
 
 def _file_errors() -> tuple[type[Exception], ...]:

@@ -129,6 +129,9 @@ def report(
         glassplate report photo.png -o svd.html --rank 100 --rank 50 --rank 10
     """
     from glassplate.flows.reports.page import write_archive_report, write_image_report
+    from glassplate.pipelines.archive.deliver.file import refuse_folder
+
+    refuse_folder(output_file)
 
     if Path(subject).is_file():
         written = write_image_report(subject, output_file, ranks=rank, figures=figures)

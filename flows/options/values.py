@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from pydantic import BaseModel
 
 from glassplate.codecs.errors import ConfigError
+from glassplate.codecs.faults import said
 from glassplate.codecs.registry import parse_options
 from glassplate.flows.options.parameters import Parameter, parameters
 
@@ -149,7 +150,7 @@ def _refusal(error: ValidationError, asked: Sequence[Parameter]) -> ConfigError:
 
 def _cause(error: ValidationError) -> str:
     first = error.errors()[0]
-    cause = first["msg"].removeprefix("Value error, ")
+    cause = said(first["type"], first["msg"], first.get("ctx"))
     if isinstance(first["input"], str | int | float):
         cause += f" (got {first['input']!r})"
     return cause

@@ -9,14 +9,14 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterator, Sequence
-from pathlib import PurePosixPath
+from pathlib import Path, PurePosixPath
 from typing import Annotated, Self
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, ValidationError, model_validator
 
 from glassplate.codecs.errors import ConfigError
 from glassplate.codecs.refine.options import RefineOptions
-from glassplate.pipelines.archive.deliver.file import check_labelled, writable_format
+from glassplate.pipelines.archive.deliver.file import check_labelled, suffix_of_format
 from glassplate.pipelines.archive.deliver.folder import chosen
 from glassplate.pipelines.archive.deliver.names import Names, is_below, is_safe, own_suffix
 from glassplate.pipelines.archive.format.places import Sha256
@@ -117,8 +117,9 @@ def plan_retrieve(config: RetrieveConfig) -> RetrievePlan:
     NotFoundError if nothing is selected; ArchiveError.
     """
     if config.format:
-        check = check_labelled if config.refine or config.restore else writable_format
-        check(PurePosixPath(f"a.{config.format.lstrip('.')}"))
+        suffix = suffix_of_format(config.format)
+        if config.refine or config.restore:
+            check_labelled(PurePosixPath(f"picture{suffix}"))
     if config.restore:
         from glassplate.codecs.restore.restorer import Restorer  # torch, which most never need
 
@@ -126,6 +127,8 @@ def plan_retrieve(config: RetrieveConfig) -> RetrievePlan:
     archive = open_archive(config.archive, device=config.device)
     fingerprint = config.fingerprint(archive.store.root)
     store = Store(config.out)
+    if store.is_local and Path(store.root).is_file():
+        raise ConfigError("is a file", "Choose a folder.", config.out)
     if known := RetrievePlan.read(store):
         if known.fingerprint != fingerprint:
             raise ConfigError(

@@ -13,6 +13,7 @@ import fsspec
 import pyarrow as pa
 
 from glassplate.codecs.errors import UnreadableError, VanishedError
+from glassplate.codecs.faults import said_of_file
 from glassplate.pipelines.errors import SourceError
 from glassplate.pipelines.sources.choice import Choice, alternatives
 from glassplate.pipelines.sources.entries import list_lines, list_table
@@ -97,7 +98,22 @@ def _listed(source: str, leave_out: str, choice: Choice) -> list[SourceRef]:
     except (UnreadableError, VanishedError) as error:
         raise SourceError(error.cause, _FIX, source) from error
     except file_errors(ValueError, ImportError, pa.ArrowException, *PACKED_ERRORS) as error:
-        raise SourceError(str(error).rstrip("."), _FIX, source) from error
+        raise _trouble(error, source) from error
+
+
+def _trouble(error: Exception, source: str) -> SourceError:
+    """What a file system or its client says of a source, in our words."""
+    cause, scheme = said_of_file(error).rstrip("."), source.partition("://")[0]
+    if cause.startswith("Protocol not known"):
+        fix = "For example s3://, gs://, az://, hf://, https://."
+        return SourceError(f"no file system is known for {scheme}://", fix, source)
+    known = (FileNotFoundError, PermissionError, IsADirectoryError, NotADirectoryError)
+    if scheme == source or not isinstance(error, file_errors()) or isinstance(error, known):
+        return SourceError(cause, _FIX, source)
+    if "redential" in cause:
+        return SourceError(cause, "Check the credentials: are they there, and right?", source)
+    fix = "Is the network there, and the address right?"
+    return SourceError(f"cannot be reached ({cause})", fix, source)
 
 
 def _together(sources: Sequence[str], leave_out: str, choice: Choice) -> list[SourceRef]:

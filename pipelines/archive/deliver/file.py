@@ -49,6 +49,7 @@ def deliver(
     format, OSError.
     """
     path = Path(target)
+    refuse_folder(path)
     if region is None and _is_source_format(archive.stored(key).image, path.suffix):
         data, _ = archive.original(key)
         with _whole(path) as temporary:
@@ -75,6 +76,7 @@ def save(image: Image.Image, path: Path, *, lossy: bool = False) -> Path:
 
     Raises LossError, ConfigError, OSError.
     """
+    refuse_folder(path)
     format_name = writable_format(path)
     image = without_loss(image, format_name)
     if (lost := list(lost_by(image, format_name))) and not lossy:
@@ -129,6 +131,18 @@ def writable_format(path: PurePath) -> str:
     return format_name
 
 
+def refuse_folder(path: Path) -> None:
+    """Raises ConfigError for a folder where a file is to be written."""
+    if path.is_dir():
+        raise ConfigError("is a folder", "Give the name of a file.", str(path))
+
+
+def check_target(path: Path) -> None:
+    """Raises ConfigError unless a picture can be written there; before the work, not after it."""
+    refuse_folder(path)
+    writable_format(path)
+
+
 def suffix_of_format(name: str) -> str:
     """'.png' for 'png' or '.png'. Raises ConfigError for what Pillow does not write."""
     suffix = f".{name.removeprefix('.')}"
@@ -151,12 +165,19 @@ def check_labelled(path: PurePath) -> None:
 
 @contextmanager
 def _whole(target: Path) -> Iterator[Path]:
-    """A temporary path beside the target, renamed to it if the block ends well."""
+    """A temporary path beside the target, renamed to it if the block ends well.
+
+    Raises OSError about the target.
+    """
     target.parent.mkdir(parents=True, exist_ok=True)
     temporary = target.with_name(f".{uuid.uuid4().hex}.tmp")
     try:
         with room_for(str(target)):
             yield temporary
         temporary.replace(target)
+    except OSError as error:
+        if error.filename == str(temporary):
+            error.filename, error.filename2 = str(target), None
+        raise
     finally:
         temporary.unlink(missing_ok=True)

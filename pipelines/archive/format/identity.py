@@ -51,6 +51,8 @@ class Identity(BaseModel):
             return cls.model_validate_json(store.read(IDENTITY))
         except FileNotFoundError:
             raise ArchiveError("not an archive (no archive.json)", _FIX, store.url) from None
+        except NotADirectoryError:
+            raise ArchiveError("is a file, not an archive's folder", _FIX, store.url) from None
         except ValidationError as error:
             raise ArchiveError("archive.json cannot be read", _FIX, store.url) from error
 

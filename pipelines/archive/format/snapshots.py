@@ -55,7 +55,12 @@ def current_snapshot(store: Store) -> Snapshot | None:
     Damaged manifests are passed over with a warning. Raises ArchiveError if there are only
     damaged ones, or a newer format.
     """
-    numbers = manifest_numbers(store)
+    try:
+        numbers = manifest_numbers(store)
+    except NotADirectoryError:
+        raise ArchiveError(
+            "is a file, not an archive's folder", "Choose an empty or new folder.", store.url
+        ) from None
     newest: ManifestError | None = None
     for number in reversed(numbers):
         try:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from typing import Any
 
@@ -130,4 +131,13 @@ def _run(images: ds.Dataset, sql: str) -> pa.Table:
             if "IOError" in str(error):  # pyarrow's, passed through by DuckDB
                 fix = "Run `glassplate verify` to see which pictures are hit."
                 raise ShardDamagedError(str(error), fix, "the catalogue") from error
-            raise ConfigError(str(error), "Columns are those of `images`.", "query") from error
+            raise ConfigError(_said(error), "Columns are those of `images`.", "query") from error
+
+
+def _said(error: duckdb.Error) -> str:
+    """What is wrong with a query, in one line, without the picture that DuckDB draws of it."""
+    first, *rest = str(error).splitlines()
+    cause = re.sub(r"^\w+ Error: ", "", first).rstrip(".!").removesuffix(" in FROM clause")
+    candidates = next((line for line in rest if line.startswith("Candidate")), "")
+    names = re.findall(r'"([^"]+)"', candidates)
+    return cause + (f"; did you mean {' or '.join(names[:3])}" if names else "")

@@ -151,7 +151,7 @@ def test_an_unknown_option_is_a_usage_error(glassplate: Run) -> None:
     [
         (["compress", "here", "there", "--speed", "11"], "No such option: --speed"),
         (["compress", "here"], "Missing argument 'SOURCE...'"),
-        (["compress", "here", "there", "--workers", "many"], "valid integer"),
+        (["compress", "here", "there", "--workers", "many"], "whole number"),
         (["shrink"], "No such command 'shrink'"),
         (["--speed", "11", "info", "there"], "No such option: --speed"),
     ],
