@@ -135,9 +135,10 @@ def test_a_bad_option_is_a_usage_error_that_names_it(
 ) -> None:
     done = glassplate("compress", tmp_path, tmp_path / "archive", *arguments)
     assert done.code == ExitCode.USAGE
-    assert done.err.startswith("error: ")
-    assert named in done.err
-    assert done.err.count("\n") == 1
+    *before, line = done.err.splitlines()
+    assert before in ([], ["compressing ..."])  # a slow machine is told that something goes on
+    assert line.startswith("error: ")
+    assert named in line
     assert not (tmp_path / "archive").exists()
 
 
