@@ -69,7 +69,8 @@ def enhance(
     if config is None:
         raise ConfigError("say what to do", "--denoise, or --upscale 2.", "--denoise / --upscale")
     output = output_of(context)
-    _enhance(output, source, key, output_file, config, device, shown=not (no_progress or as_json))
+    shown = not (no_progress or output.as_json)
+    _enhance(output, source, key, output_file, config, device, shown=shown)
 
 
 @command(RestoreOptions)
@@ -103,7 +104,8 @@ def restore(
         fix = f"{to_get}. To denoise or enlarge a picture, type: glassplate enhance"
         raise ConfigError("pictures come back by another command", f"{fix}.", "restore")
     output.message("`restore` is called `enhance` now; the next release takes the old name away")
-    _enhance(output, source, key, output_file, config, device, shown=not (no_progress or as_json))
+    shown = not (no_progress or output.as_json)
+    _enhance(output, source, key, output_file, config, device, shown=shown)
 
 
 def _enhance(

@@ -165,7 +165,8 @@ def evaluate(
         "device": device,
         "plugins": plugin or [],
     }
-    shown = not (no_progress or as_json)
+    output = output_of(context)
+    shown = not (no_progress or output.as_json)
     if refine is not None:
         _only(context, EVALUATING, "does not go with --refine")
         config = refine_config(
@@ -180,7 +181,7 @@ def evaluate(
             sweep_pictures=sweep_pictures,
             **shared,
         )
-        run_refine(output_of(context), config, out, shown=shown)
+        run_refine(output, config, out, shown=shown)
     else:
         _only(context, REFINING, "needs --refine")
         options = evaluate_config(
@@ -190,7 +191,7 @@ def evaluate(
             ssimulacra2=ssimulacra2,
             **shared,
         )
-        _run(output_of(context), options, anchor, reference, out, shown=shown)
+        _run(output, options, anchor, reference, out, shown=shown)
 
 
 def _run(

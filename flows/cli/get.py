@@ -112,7 +112,8 @@ def get(
     opened = open_archive(archive, device=parse_device(device), max_pixels=max_pixels)
     opened.check_unambiguous(key)
     if config:
-        output, shown = output_of(context), not (no_progress or as_json)
+        output = output_of(context)
+        shown = not (no_progress or output.as_json)
         picture = refined(output, opened, key, output_file, rectangle, config, shown=shown)
         if detail_map:
             picture.save_detail_map(detail_map)
@@ -178,7 +179,7 @@ def extract(
     from glassplate.pipelines.archive.deliver.folder import extract as extract_pictures
 
     output, started = output_of(context), time.monotonic()
-    with live_count(output.stderr, "extracting", shown=not (no_progress or as_json)) as show:
+    with live_count(output.stderr, "extracting", shown=not (no_progress or output.as_json)) as show:
         opened = open_archive(archive, device=parse_device(device), max_pixels=max_pixels)
         result = extract_pictures(
             opened,

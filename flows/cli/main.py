@@ -17,6 +17,7 @@ from glassplate.codecs.errors import ConfigError, GlassplateError
 from glassplate.codecs.faults import said, said_of_file
 from glassplate.flows.cli.commands import LazyGroup
 from glassplate.flows.terminal.exit_codes import MEANING, ExitCode, exit_code_of
+from glassplate.flows.terminal.json_lines import JsonOption, asks_for_json
 from glassplate.flows.terminal.output import Output, one_line, output_of
 
 EPILOG = "\n\n".join(["Exit codes:", *(f"{code.value}: {text}" for code, text in MEANING.items())])
@@ -29,7 +30,7 @@ class _Commands(LazyGroup):
     """Turns typed errors into one line and an exit code; a bug keeps its traceback."""
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
-        ctx.obj = Output(as_json="--json" in args)  # known before a command refuses its options
+        ctx.obj = Output(as_json=asks_for_json(self, ctx, args))  # if there is no such command
         with _ending_well(ctx):
             return super().parse_args(ctx, args)
 
@@ -108,6 +109,7 @@ def glassplate(
     version: Annotated[
         bool, typer.Option("--version", callback=_version, is_eager=True, help="The version.")
     ] = False,
+    as_json: JsonOption = False,
 ) -> None:
     """Shrink an image collection into one queryable Parquet archive; get every picture back."""
 

@@ -39,7 +39,7 @@ def retrieve(
     from glassplate.pipelines.retrieve.run import retrieve as retrieve_pictures
 
     output = output_of(context)
-    shown = not (no_progress or as_json)
+    shown = not (no_progress or output.as_json)
     with live_count(output.stderr, "retrieving", shown=shown) as show:
         callback = (lambda p: show(p.done, p.total, rates(p))) if show else None
         result = retrieve_pictures(config, callback)

@@ -129,7 +129,7 @@ def serve(
         )
 
     def say(url: str) -> None:
-        if as_json:
+        if output.as_json:
             output.record({"archive": archive, "url": url})
             output.stdout.file.flush()
         output.message(f"serving {archive} at {url}; the API is described at {url}/docs")

@@ -7,6 +7,7 @@ import typer
 from glassplate.codecs.training.trainers import TRAINERS
 from glassplate.flows.cli.training_run import run_training
 from glassplate.flows.options.signature import as_command
+from glassplate.flows.terminal.json_lines import JsonCommand
 
 app = typer.Typer(name="train", no_args_is_help=True)
 
@@ -30,4 +31,6 @@ Examples:
 
 for _kind, _trainer in TRAINERS.items():
     _help = _HELP.format(kind=_kind, summary=_trainer.summary, example=_trainer.example)
-    app.command(_kind)(as_command(_trainer.options(), run_training, _help, kind=_kind))
+    app.command(_kind, cls=JsonCommand)(
+        as_command(_trainer.options(), run_training, _help, kind=_kind)
+    )

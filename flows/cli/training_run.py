@@ -46,7 +46,7 @@ def run_training(
     output = output_of(context)
     with (
         _stopping(output) as interrupt,
-        live_count(output.stderr, "training", shown=not (no_progress or as_json)) as show,
+        live_count(output.stderr, "training", shown=not (no_progress or output.as_json)) as show,
     ):
         weights = train_model(config, _callbacks(config, output, interrupt, show))
     sha256 = hashlib.sha256(weights.read_bytes()).hexdigest()

@@ -10,6 +10,7 @@ import typer
 from glassplate.codecs.base import Device, Region
 from glassplate.codecs.errors import ConfigError
 from glassplate.flows.options.values import validated as validated
+from glassplate.flows.terminal.json_lines import JsonOption as JsonOption
 from glassplate.flows.terminal.output import output_of as output_of
 
 if TYPE_CHECKING:
@@ -21,10 +22,6 @@ _SECONDS = {"s": 1, "m": 60, "min": 60, "h": 3600, "d": 86400}
 ArchiveArgument = Annotated[
     str,
     typer.Argument(metavar="ARCHIVE", help="The archive: a directory or URL.", show_default=False),
-]
-JsonOption = Annotated[
-    bool,
-    typer.Option("--json", help="JSON lines on stdout and nothing else there."),
 ]
 MaxPixelsOption = Annotated[
     int,

@@ -170,6 +170,30 @@ def test_what_cannot_be_parsed_is_a_json_error_too(
 
 
 @pytest.mark.parametrize(
+    ("arguments", "as_json"),
+    [
+        (["info", "nowhere", "--json"], True),
+        (["--json", "info", "nowhere"], True),
+        (["train", "nothing", "--json"], True),
+        (["train", "vae", "--json", "--speed", "11"], True),
+        (["query", "nowhere", "--speed", "11", "--json"], True),
+        (["query", "nowhere", "--json", "--limit"], True),
+        (["query", "nowhere", "--where", "--json"], False),
+        (["query", "nowhere", "--where", "--json", "--speed", "11"], False),
+        (["info", "--", "--json"], False),
+        (["info", "nowhere"], False),
+    ],
+)
+def test_json_is_what_a_command_says_it_is(
+    arguments: list[str], as_json: bool, glassplate: Run
+) -> None:
+    done = glassplate(*arguments)
+    assert done.code != 0
+    assert done.out == ""
+    assert done.err.startswith('{"error": ') == as_json
+
+
+@pytest.mark.parametrize(
     ("error", "code"),
     [
         (TooManyFailuresError("x"), 4),
