@@ -15,7 +15,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-from PIL import Image
+from PIL import Image, UnidentifiedImageError
 
 from glassplate.codecs.errors import TooManyPixelsError, UnsupportedImageError
 
@@ -101,3 +101,13 @@ def _limit_is_ours() -> Iterator[None]:
             _open -= 1
             if not _open:
                 Image.MAX_IMAGE_PIXELS = _limit
+
+
+def said_of_picture(error: Exception) -> str:
+    """What is wrong with a picture that Pillow does not decode, in our words as far as we know."""
+    text = str(error).partition(" <_io.")[0]  # it names our buffer
+    if isinstance(error, UnidentifiedImageError):
+        return "is not a picture in a format that is read"
+    if "truncated" in text.lower():
+        return "ends in the middle of its pixels"
+    return f"cannot be decoded ({text})"

@@ -42,12 +42,20 @@ class Checkpoint:
         """
         try:
             checkpoint = cls(**torch.load(path, map_location="cpu", weights_only=True))
+            if (kind := checkpoint.config["kind"]) != config.kind:
+                raise ConfigError(
+                    f"holds a run of `glassplate train {kind}`, not of {config.kind}",
+                    "Give --out another folder.",
+                    f"--out {path.parent}",
+                )
             begun = type(config).model_validate(checkpoint.config)
         except (
             pickle.UnpicklingError, RuntimeError, TypeError, EOFError, KeyError, ValidationError,
         ) as error:  # fmt: skip
             raise WeightsError(
-                f"not a checkpoint: {error}", "Start a new run in an empty folder.", str(path)
+                "not a checkpoint of ours, or damaged",
+                "Start a new run in an empty folder.",
+                str(path),
             ) from error
         for field, option in options(type(config)).items():
             if not option.fixed:

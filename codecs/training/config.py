@@ -63,7 +63,9 @@ class TrainConfig(BaseModel):
         Option("Of the model. Default: one for a CPU.", metavar="NAME", depends=True, fixed=True),
     ] = ""
     minutes: Annotated[
-        float | None, Option("Train this long, earlier runs included."), Field(gt=0)
+        float | None,
+        Option("Train this long, with earlier runs; export adds to it."),
+        Field(gt=0),
     ] = None
     steps: Annotated[
         int | None, Option("Or so many steps; the first to be reached ends."), Field(gt=0)

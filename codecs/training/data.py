@@ -25,7 +25,7 @@ from glassplate.codecs.errors import (
     TooManyPixelsError,
     UnsupportedImageError,
 )
-from glassplate.codecs.pillow import FORMATS
+from glassplate.codecs.pillow import FORMATS, said_of_picture
 from glassplate.codecs.training.callbacks import SILENT, Callbacks
 from glassplate.codecs.training.config import LARGEST_CROP, TrainConfig
 from glassplate.codecs.training.pictures import read_pictures
@@ -249,8 +249,7 @@ def _decode(content: bytes | Exception, smallest: int) -> npt.NDArray[np.uint8]:
                 raise UnsupportedImageError("has more than 8 bits")
             return np.asarray(image.convert("RGB"))
     except (*_DECODE_ERRORS, Image.DecompressionBombError) as error:
-        cause = str(error).partition(" <_io.")[0]  # Pillow names our buffer
-        raise DamagedImageError(f"cannot be decoded: {cause}") from error
+        raise DamagedImageError(said_of_picture(error)) from error
 
 
 def _cut(pixels: npt.NDArray[np.uint8]) -> list[npt.NDArray[np.uint8]]:

@@ -118,12 +118,16 @@ class _Run:
             loss = sum(losses.values())
             running = loss if running != running else 0.99 * running + 0.01 * loss
             self._tell(running)
-            if self.minutes - saved >= self.config.checkpoint_minutes:
+            begin = time.perf_counter()
+            save = self.minutes - saved >= self.config.checkpoint_minutes
+            validate = self.minutes - validated >= self.config.validate_minutes
+            if save:
                 self._save()
-                saved = self.minutes
-            if self.minutes - validated >= self.config.validate_minutes:
+            if validate:
                 self._validate(running)
-                validated = self.minutes
+            self.minutes += (time.perf_counter() - begin) / 60
+            saved = self.minutes if save else saved
+            validated = self.minutes if validate else validated
         self._save()
         self._validate(running)
         records = read_metrics(self.metrics)

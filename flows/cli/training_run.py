@@ -18,7 +18,7 @@ from glassplate.codecs.training.config import TrainConfig
 from glassplate.flows.options.common import JsonOption, NoProgress, output_of
 from glassplate.flows.options.training import check_budget
 from glassplate.flows.terminal.live import Show, live_count
-from glassplate.flows.terminal.output import Output, one_line
+from glassplate.flows.terminal.output import Output, human_seconds, one_line
 from glassplate.flows.terminal.wording import step_text, validation_text
 
 INTERVAL = 5.0
@@ -43,23 +43,46 @@ def run_training(
     from glassplate.codecs.training.train import train_model
     from glassplate.flows.reports.training import PAGE
 
-    output = output_of(context)
+    output, clock = output_of(context), _Clock()
     with (
         _stopping(output) as interrupt,
         live_count(output.stderr, "training", shown=not (no_progress or output.as_json)) as show,
     ):
-        weights = train_model(config, _callbacks(config, output, interrupt, show))
+        weights = train_model(config, _callbacks(config, output, interrupt, show, clock))
     sha256 = hashlib.sha256(weights.read_bytes()).hexdigest()
     page = config.out / PAGE
     if output.as_json:
         files = {"weights": weights, "card": weights.with_suffix(".md"), "report": page}
         named = {name: str(file) for name, file in files.items()}
         output.record({"event": "done", "sha256": sha256, **named})
+    output.message(clock.text())
     output.message(f"wrote {one_line(str(weights))} (sha256 {sha256[:12]}) and its model card")
     output.message(f"how it went: {one_line(str(page))}")
     if config.kind in _NEXT:
         text = _NEXT[config.kind].format(kind=config.kind, weights=weights, folder=config.out)
         output.message(f"next: glassplate {one_line(text)}")
+
+
+class _Clock:
+    """What of the time was training, and what came before and after."""
+
+    def __init__(self) -> None:
+        self.started = time.monotonic()
+        self.first = self.last = 0.0
+
+    def stepped(self) -> None:
+        """A step is done."""
+        self.last = time.monotonic()
+        self.first = self.first or self.last
+
+    def text(self) -> str:
+        """'trained for 2 min 00 s; before, 8 s of reading pictures; then, 15 s of ...'."""
+        now = time.monotonic()
+        first, last = self.first or now, self.last or now
+        before, during, after = map(human_seconds, (first - self.started, last - first, now - last))
+        return (
+            f"read pictures for {before}, trained for {during}; validation and export added {after}"
+        )
 
 
 class _Interrupt:
@@ -89,7 +112,11 @@ def _stopping(output: Output) -> Iterator[_Interrupt]:
 
 
 def _callbacks(
-    config: TrainConfig, output: Output, interrupt: _Interrupt, show: Show | None
+    config: TrainConfig,
+    output: Output,
+    interrupt: _Interrupt,
+    show: Show | None,
+    clock: _Clock,
 ) -> Callbacks:
     from glassplate.flows.reports.training import write_training_report
 
@@ -109,6 +136,7 @@ def _callbacks(
 
     def on_step(step: Step) -> None:
         interrupt.training = True
+        clock.stepped()
         if show:
             show(step.number, round(step.number / step.share), step_text(step))
         if output.as_json and is_due():

@@ -64,6 +64,7 @@ def test_a_run_reports_leaves_weights_and_is_continued(train: Run, tmp_path: Pat
     done = train("--steps", "3", "--licence", "CC0")
     assert done.code == 0, done.err
     assert "step 3, minute" in done.err
+    assert "validation and export added" in done.err
     assert "bpp" in done.err
     weights = tmp_path / "mine" / "hyperprior-thin.safetensors"
     digest = hashlib.sha256(weights.read_bytes()).hexdigest()
@@ -132,11 +133,17 @@ def test_weights_that_are_not_finite_are_refused(train: Run, tmp_path: Path) -> 
     assert "not finite" in done.err
 
 
-def test_what_a_checkpoint_is_of_cannot_be_changed(train: Run, tmp_path: Path) -> None:
+def test_what_a_checkpoint_is_of_cannot_be_changed(
+    train: Run, glassplate: Run, photos: Path, tmp_path: Path
+) -> None:
     assert train("--steps", "2").code == 0
     done = train("--steps", "3", "--seed", "1")
     assert done.code == ExitCode.USAGE
     assert "--seed" in done.err
+    other = glassplate("train", "autoencoder", "--data", photos, "--out", tmp_path / "mine",
+                       "--steps", "2", "--crop", "64")  # fmt: skip
+    assert other.code == ExitCode.USAGE
+    assert f"--out {tmp_path / 'mine'}: holds a run of `glassplate train hyperprior`" in other.err
     assert train("--steps", "3", "--learning-rate", "1e-4", "--batch", "2").code == 0
 
 
