@@ -146,6 +146,9 @@ def _archive_facts(archive: Archive) -> dict[str, Any]:
 def stats(context: typer.Context, archive: ArchiveArgument, as_json: JsonOption = False) -> None:
     """Sum up an archive: sources by status, bytes, ratio, and quality by codec.
 
+    Stored bytes, and the ratio, are those of the pictures; on disk are also weights, catalogue,
+    index, latents and what older snapshots name.
+
     Example:
 
         glassplate stats archive/
@@ -153,18 +156,23 @@ def stats(context: typer.Context, archive: ArchiveArgument, as_json: JsonOption 
     from glassplate.pipelines import open_archive
 
     output = output_of(context)
-    total = open_archive(archive).stats()
+    opened = open_archive(archive)
+    total = opened.stats()
+    total["weights_bytes"] = sum(file.bytes for file in opened.manifest.models)
+    total["disk_bytes"] = opened.store.total_size()
     if output.as_json:
         output.record(total)
         return
     codecs = total.pop("codecs")
     source, stored = total["source_bytes"] or 0, total["stored_bytes"] or 0
+    weights, disk = total.pop("weights_bytes"), total.pop("disk_bytes")
     output.facts(
         {
             **total,
             "source_bytes": human_bytes(source),
             "stored_bytes": human_bytes(stored),
             "ratio": ratio(source, stored),
+            "on_disk": f"{human_bytes(disk)}, weights {human_bytes(weights)}",
         }
     )
     for row in codecs:

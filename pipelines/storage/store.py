@@ -166,6 +166,13 @@ class Store:
             return []
         return sorted(str(name).rstrip("/").rsplit("/", 1)[-1] for name in found)
 
+    def total_size(self) -> int:
+        """Bytes of all files below the root together."""
+        self.filesystem.invalidate_cache()
+        with self._trouble(""):
+            found = self.filesystem.find(self.path(""), detail=True)
+        return sum(int(info["size"] or 0) for info in found.values())
+
     def digest(self, path: str) -> tuple[int, str]:
         """Size and sha256 (hex) of a file, read in pieces."""
         digest, size = hashlib.sha256(), 0

@@ -233,6 +233,10 @@ def test_stats_add_up(glassplate: Run, archive: Path) -> None:
     (total,) = _records(glassplate("stats", archive, "--json"))
     assert (total["sources"], total["encoded"], total["kept"], total["failed"]) == (4, 2, 1, 1)
     assert sum(codec["pictures"] for codec in total["codecs"]) == 3
+    files = [path for path in archive.rglob("*") if path.is_file()]
+    assert total["disk_bytes"] == sum(path.stat().st_size for path in files)
+    weights = archive.glob("models/*/*")
+    assert total["weights_bytes"] == sum(path.stat().st_size for path in weights)
     table = glassplate("stats", archive).out
     assert "ratio" in table
     assert "original" in table
