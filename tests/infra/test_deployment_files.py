@@ -4,17 +4,21 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
 import subprocess
 import sys
 import tomllib
 from pathlib import Path
 from typing import Any
 
+import click
 import kubernetes_validate
 import pytest
+import typer.main
 import yaml
 
 from glassplate.codecs.errors import GlassplateError, MissingExtraError
+from glassplate.flows.cli.main import app
 from glassplate.flows.options.values import config_of, text_options
 from glassplate.pipelines.compress.config import CompressConfig
 
@@ -116,7 +120,7 @@ def test_pods_are_found_bounded_and_not_root(name: str) -> None:
 def test_services_lead_to_pods() -> None:
     labels = [pod["metadata"]["labels"] for pod in PODS.values()]
     services = [m for m in MANIFESTS.values() if m["kind"] == "Service"]
-    assert len(services) == 2
+    assert len(services) == 3
     assert all(service["spec"]["selector"] in labels for service in services)
 
 
@@ -129,6 +133,36 @@ def test_runs_are_options_that_we_take(path: Path) -> None:
     except MissingExtraError:
         return  # Dataflow's, which nothing here can reach
     assert options
+
+
+@pytest.mark.skipif(not shutil.which("systemd-analyze"), reason="there is no systemd here")
+def test_systemd_takes_the_unit(tmp_path: Path) -> None:
+    unit = tmp_path / "glassplate-serve.service"
+    text = (INFRA / unit.name).read_text()
+    unit.write_text(text.replace("/opt/glassplate/bin/glassplate", "/bin/true"))
+    done = subprocess.run(
+        ["systemd-analyze", "verify", "--man=no", unit], capture_output=True, text=True
+    )
+    complaints = [line for line in done.stderr.splitlines() if unit.name in line]
+    assert complaints == []
+
+
+def test_the_service_is_started_with_options_that_it_has() -> None:
+    """In the unit, the image and the pod: `serve`, with nothing that it does not know."""
+    unit = (INFRA / "glassplate-serve.service").read_text()
+    (line,) = re.findall(r"^ExecStart=\S+/glassplate (.*)$", unit, re.MULTILINE)
+    (entry,) = re.findall(r'^ENTRYPOINT \["glassplate", (.*)\]$', DOCKERFILE, re.MULTILINE)
+    container = PODS["serve-Deployment-serve"]["spec"]["containers"][0]
+    command: Any = typer.main.get_command(app)
+    _, serve, _ = command.resolve_command(click.Context(command), ["serve"])
+    known = {option for parameter in serve.params for option in parameter.opts}
+    for words in (
+        line.split(),
+        json.loads(f"[{entry}]"),
+        [*container["command"][1:], *container["args"]],
+    ):
+        assert words[0] == "serve"
+        assert {word for word in words if word.startswith("--")} <= known
 
 
 def test_commands_in_comments_are_options_that_we_take() -> None:
