@@ -92,6 +92,10 @@ def _answer_errors(app: FastAPI) -> None:
         where = ".".join(str(part) for part in first["loc"][1:])
         return failure(400, "bad-request", f"{where}: {first['msg']}")
 
+    @app.exception_handler(Exception)
+    async def unforeseen(request: Request, error: Exception) -> Response:
+        return failure(500, "internal", "this should not happen; the log says what did")
+
     @app.exception_handler(OSError)
     async def of_files(request: Request, error: OSError) -> Response:
         return failure(502, "os-error", str(error))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import signal
 import socket
 import time
 from collections import Counter
@@ -18,6 +19,8 @@ from PIL import Image
 from serving import Served, served
 
 from glassplate.codecs import Pixels
+from glassplate.flows.server.protocol.config import ServeConfig
+from glassplate.flows.server.run import listening
 from glassplate.pipelines import open_archive
 from glassplate.pipelines.archive.format.snapshots import manifest_path
 from glassplate.pipelines.archive.upkeep.compact import compact_archive
@@ -75,6 +78,32 @@ def test_ten_clients_at_once_and_one_decode(archive: Path) -> None:
         assert {answer.status_code for answer in answers} == {200}
         assert len({answer.content for answer in answers}) == 1
         assert metric(service, 'glassplate_work_total{outcome="done",queue="decode"}') == 1
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_it_ends_when_it_is_told_to(
+    number: signal.Signals, archive: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nothing is left: no process, no file, no open port."""
+    folder = tmp_path / "temporary"
+    folder.mkdir()
+    monkeypatch.setenv("TMPDIR", str(folder))
+    with served(archive, "--workers", "1") as service:
+        service.image(f"/iiif/3/{ids(archive)[0]}/full/9,/0/default.png")
+        assert list(folder.iterdir())
+        processes = psutil.Process(service.process.pid).children(recursive=True)
+        assert len(processes) == 2
+        service.process.send_signal(number)
+        assert service.process.wait(20) == 0
+    assert list(folder.iterdir()) == []
+    assert psutil.wait_procs(processes, timeout=10)[1] == []
+
+
+def test_short_answers_are_not_held_back() -> None:
+    """asyncio sets TCP_NODELAY only on connections whose protocol is named."""
+    config = ServeConfig(archive="archive", port=0, workers=1, worker_memory=1 << 30)
+    with listening(config) as opened:
+        assert opened.proto == socket.IPPROTO_TCP
 
 
 def test_killed_decoders_come_back(archive: Path) -> None:
