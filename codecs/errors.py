@@ -6,6 +6,12 @@
 from typing import ClassVar
 
 
+class OptionName(str):
+    """The subject of an error that is about an option; a command says what is typed for it."""
+
+    __slots__ = ()
+
+
 class GlassplateError(Exception):
     """Base of every error that Glassplate raises on purpose.
 

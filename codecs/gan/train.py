@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from glassplate.codecs.errors import ConfigError, WeightsError
+from glassplate.codecs.errors import ConfigError, OptionName, WeightsError
 from glassplate.codecs.gan.model import SIZES, Gan
 from glassplate.codecs.gan.task import GanTask
 from glassplate.codecs.gan.weights import load, save
@@ -37,7 +37,9 @@ def train_gan(config: TrainConfig, callbacks: Callbacks = SILENT) -> Path:
     StoppedError if it was stopped.
     """
     if config.size not in SIZES:
-        raise ConfigError(f"no size {config.size!r}", f"Known: {', '.join(SIZES)}.", "--size")
+        raise ConfigError(
+            f"no size {config.size!r}", f"Known: {', '.join(SIZES)}.", OptionName("size")
+        )
     config = config.model_copy(update={"late_crop": config.crop})
     task = GanTask(SIZES[config.size], config.half, _start(config))
     model, records = train(task, config, callbacks)

@@ -25,7 +25,7 @@ from glassplate.codecs.base import (
 )
 from glassplate.codecs.container.bitstream import unpack
 from glassplate.codecs.container.tiles import Rect
-from glassplate.codecs.errors import ConfigError
+from glassplate.codecs.errors import ConfigError, OptionName
 from glassplate.codecs.layers.opponent import to_rgb
 from glassplate.codecs.layers.windows import STRIDE, Windows, blend
 from glassplate.codecs.refine.ddim import sample_ddim
@@ -65,7 +65,7 @@ def check_refinable(codec: Codec | FileCodec) -> None:
         raise ConfigError(
             f"codec {codec.spec.name} has no refiner",
             f"Those that have: {', '.join(DECODERS)}. Leave out --refine.",
-            "--refine",
+            OptionName("refine"),
         )
 
 

@@ -11,7 +11,7 @@ import torch
 from pydantic import ValidationError
 from torch import Tensor
 
-from glassplate.codecs.errors import ConfigError, WeightsError
+from glassplate.codecs.errors import ConfigError, OptionName, WeightsError
 from glassplate.codecs.option import options
 from glassplate.codecs.training.config import TrainConfig
 
@@ -64,7 +64,7 @@ class Checkpoint:
             if old != new:
                 raise ConfigError(
                     f"the run in {path.parent} was begun with {old or 'none'}, not {new or 'none'}",
-                    "Leave that as it was, or give an empty --out.",
-                    option.flag(field),
+                    "Leave that as it was, or give an empty folder.",
+                    OptionName(option.name or field),
                 )
         return checkpoint

@@ -16,7 +16,7 @@ from typing import Any
 import typer
 from typer.core import TyperCommand, TyperGroup
 
-from glassplate.flows.terminal.json_lines import JsonCommand
+from glassplate.flows.terminal.command import Command
 
 _HERE = "glassplate.flows.cli"
 
@@ -86,7 +86,7 @@ def _load(name: str) -> Any:
     found = getattr(import_module(f"{_HERE}.{module}"), attribute)
     if not isinstance(found, typer.Typer):
         alone = typer.Typer(rich_markup_mode="markdown", add_completion=False)
-        alone.command(name=name, cls=JsonCommand)(found)
+        alone.command(name=name, cls=Command)(found)
         found = alone
     return typer.main.get_command(found)
 

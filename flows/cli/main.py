@@ -16,8 +16,8 @@ import typer
 from glassplate.codecs.errors import ConfigError, GlassplateError
 from glassplate.codecs.faults import said, said_of_file
 from glassplate.flows.cli.commands import LazyGroup
+from glassplate.flows.terminal.command import JsonOption, asks_for_json
 from glassplate.flows.terminal.exit_codes import MEANING, ExitCode, exit_code_of
-from glassplate.flows.terminal.json_lines import JsonOption, asks_for_json
 from glassplate.flows.terminal.output import Output, one_line, output_of
 
 EPILOG = "\n\n".join(["Exit codes:", *(f"{code.value}: {text}" for code, text in MEANING.items())])

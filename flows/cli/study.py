@@ -12,7 +12,7 @@ from glassplate.codecs.training.config import TrainConfig
 from glassplate.flows.options.common import JsonOption, output_of
 from glassplate.flows.options.signature import as_command
 from glassplate.flows.options.training import check_budget
-from glassplate.flows.terminal.json_lines import JsonCommand
+from glassplate.flows.terminal.command import Command
 from glassplate.flows.terminal.output import one_line
 
 if TYPE_CHECKING:
@@ -82,7 +82,7 @@ def _late_twice_as_wide(config: TrainConfig) -> TrainConfig:
     return TrainConfig.model_validate(config.model_dump() | {"late_crop": 2 * config.crop})
 
 
-app.command("autoencoder", cls=JsonCommand)(
+app.command("autoencoder", cls=Command)(
     as_command(
         TrainConfig,
         _autoencoder,

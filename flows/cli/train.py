@@ -7,7 +7,7 @@ import typer
 from glassplate.codecs.training.trainers import TRAINERS
 from glassplate.flows.cli.training_run import run_training
 from glassplate.flows.options.signature import as_command
-from glassplate.flows.terminal.json_lines import JsonCommand
+from glassplate.flows.terminal.command import Command
 
 app = typer.Typer(name="train", no_args_is_help=True)
 
@@ -31,6 +31,4 @@ Examples:
 
 for _kind, _trainer in TRAINERS.items():
     _help = _HELP.format(kind=_kind, summary=_trainer.summary, example=_trainer.example)
-    app.command(_kind, cls=JsonCommand)(
-        as_command(_trainer.options(), run_training, _help, kind=_kind)
-    )
+    app.command(_kind, cls=Command)(as_command(_trainer.options(), run_training, _help, kind=_kind))

@@ -10,7 +10,7 @@ import typer
 from glassplate.codecs.base import Device, Region
 from glassplate.codecs.errors import ConfigError
 from glassplate.flows.options.values import validated as validated
-from glassplate.flows.terminal.json_lines import JsonOption as JsonOption
+from glassplate.flows.terminal.command import JsonOption as JsonOption
 from glassplate.flows.terminal.output import output_of as output_of
 
 if TYPE_CHECKING:

@@ -10,7 +10,7 @@ from typing import Literal, TypeAlias
 
 import numpy as np
 
-from glassplate.codecs.errors import ConfigError
+from glassplate.codecs.errors import ConfigError, OptionName
 from glassplate.pipelines.evaluate.bd_rate import (
     BdRate,
     Curve,
@@ -88,7 +88,9 @@ def summarise(
     subject = next((choice for choice in codecs if choice != anchor), anchor)
     anchor_curve = metric_curve(codecs[anchor], "psnr")
     if not anchor_curve:
-        raise ConfigError(f"{anchor} is lossless at every quality", "Choose another.", "--anchor")
+        raise ConfigError(
+            f"{anchor} is lossless at every quality", "Choose another.", OptionName("anchor")
+        )
     psnr = _common_psnr(evaluation, anchor_curve, math.sqrt(low * high))
     bpp = rate_at(anchor_curve, psnr) or anchor_curve[0][0]
     pictures = _pictures(evaluation, anchor, subject, bpp)

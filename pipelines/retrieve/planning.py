@@ -14,7 +14,7 @@ from typing import Annotated, Self
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, ValidationError, model_validator
 
-from glassplate.codecs.errors import ConfigError
+from glassplate.codecs.errors import ConfigError, OptionName
 from glassplate.codecs.refine.options import RefineOptions
 from glassplate.pipelines.archive.deliver.file import check_labelled, suffix_of_format
 from glassplate.pipelines.archive.deliver.folder import chosen
@@ -183,7 +183,9 @@ def _selected(archive: Archive, config: RetrieveConfig) -> list[_Row]:
         cause = f"has a row that no run writes: {first_fault(error)}"
         raise ShardDamagedError(cause, "Run `glassplate verify`.", "the catalogue") from error
     if not rows:
-        raise NotFoundError("no stored picture is selected", "See `glassplate query`.", "--where")
+        raise NotFoundError(
+            "no stored picture is selected", "See `glassplate query`.", OptionName("where")
+        )
     return [_first(archive, row) if row.reason == "duplicate" else row for row in rows]
 
 

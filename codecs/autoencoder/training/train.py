@@ -7,7 +7,7 @@ from pathlib import Path
 from glassplate.codecs.autoencoder.model import SIZES, Autoencoder
 from glassplate.codecs.autoencoder.training.task import AutoencoderTask
 from glassplate.codecs.autoencoder.weights import find, load, save
-from glassplate.codecs.errors import ConfigError
+from glassplate.codecs.errors import ConfigError, OptionName
 from glassplate.codecs.training.callbacks import SILENT, Callbacks
 from glassplate.codecs.training.card import model_card
 from glassplate.codecs.training.config import TrainConfig
@@ -23,7 +23,9 @@ def train_autoencoder(config: TrainConfig, callbacks: Callbacks = SILENT) -> Pat
     StoppedError if it was stopped.
     """
     if config.size not in SIZES:
-        raise ConfigError(f"no size {config.size!r}", f"Known: {', '.join(SIZES)}.", "--size")
+        raise ConfigError(
+            f"no size {config.size!r}", f"Known: {', '.join(SIZES)}.", OptionName("size")
+        )
     task = AutoencoderTask(SIZES[config.size], config.half, _start(config))
     model, records = train(task, config, callbacks)
     assert isinstance(model, Autoencoder)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import torch
 
-from glassplate.codecs.errors import ConfigError
+from glassplate.codecs.errors import ConfigError, OptionName
 from glassplate.codecs.hyperprior.network.model import SIZES, Hyperprior
 from glassplate.codecs.hyperprior.training.calibrate import calibrate
 from glassplate.codecs.hyperprior.training.config import HyperpriorTrainConfig
@@ -35,7 +35,9 @@ def train_hyperprior(config: TrainConfig, callbacks: Callbacks = SILENT) -> Path
     if not isinstance(config, HyperpriorTrainConfig):
         config = HyperpriorTrainConfig.model_validate(config.model_dump())
     if config.size not in SIZES:
-        raise ConfigError(f"no size {config.size!r}", f"Known: {', '.join(SIZES)}.", "--size")
+        raise ConfigError(
+            f"no size {config.size!r}", f"Known: {', '.join(SIZES)}.", OptionName("size")
+        )
     task = HyperpriorTask(SIZES[config.size], config.half, _start(config), config.mix)
     model, records = train(task, config, callbacks)
     assert isinstance(model, Hyperprior)

@@ -7,7 +7,7 @@ import hashlib
 from pathlib import Path
 from typing import Any
 
-from glassplate.codecs.errors import ConfigError, WeightsError
+from glassplate.codecs.errors import ConfigError, OptionName, WeightsError
 from glassplate.codecs.hyperprior.weights import find as find_codec
 from glassplate.codecs.hyperprior.weights import load as load_codec
 from glassplate.codecs.refine.network import SIZES, ResidualModel
@@ -55,12 +55,16 @@ def train_refiner(config: TrainConfig, callbacks: Callbacks = SILENT) -> Path:
     if not isinstance(config, RefinerTrainConfig):
         config = RefinerTrainConfig.model_validate(config.model_dump())
     if config.size not in SIZES:
-        raise ConfigError(f"no size {config.size!r}", f"Known: {', '.join(SIZES)}.", "--size")
+        raise ConfigError(
+            f"no size {config.size!r}", f"Known: {', '.join(SIZES)}.", OptionName("size")
+        )
     kind = config.refiner
     codec = load_codec(find_codec(config.codec_weights, "small"))
     about = About(kind, "hyperprior", codec.sha256, ShiftedCosine(config.shift, config.max_noise))
     if config.perceptual and kind != "flow":
-        raise ConfigError(f"is not for {kind}", "Leave it out, or train a flow.", "--perceptual")
+        raise ConfigError(
+            f"is not for {kind}", "Leave it out, or train a flow.", OptionName("perceptual")
+        )
     options: dict[str, Any] = {
         "model": SIZES[config.size],
         "codec": copy.deepcopy(codec.model).requires_grad_(False),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from glassplate.codecs.errors import ConfigError
+from glassplate.codecs.errors import ConfigError, OptionName
 from glassplate.codecs.restore.degradations import NOISES
 from glassplate.codecs.restore.network import SIZES, RestorationNet
 from glassplate.codecs.restore.options import Task
@@ -50,9 +50,11 @@ def train_restorer(config: TrainConfig, callbacks: Callbacks = SILENT) -> Path:
     if not isinstance(config, RestorerTrainConfig):
         config = RestorerTrainConfig.model_validate(config.model_dump())
     if config.size not in SIZES:
-        raise ConfigError(f"no size {config.size!r}", f"Known: {', '.join(SIZES)}.", "--size")
+        raise ConfigError(
+            f"no size {config.size!r}", f"Known: {', '.join(SIZES)}.", OptionName("size")
+        )
     if config.task == "upscale" and config.noise != "all":
-        raise ConfigError("only a denoiser learns a noise", "Leave it out.", "--noise")
+        raise ConfigError("only a denoiser learns a noise", "Leave it out.", OptionName("noise"))
     noise = None if config.noise == "all" else config.noise
     start = _start(config)
     task = RestorationTask(SIZES[config.size], config.task, noise, config.half, start)

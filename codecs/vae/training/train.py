@@ -7,7 +7,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from glassplate.codecs.errors import ConfigError
+from glassplate.codecs.errors import ConfigError, OptionName
 from glassplate.codecs.training.callbacks import SILENT, Callbacks
 from glassplate.codecs.training.card import model_card
 from glassplate.codecs.training.config import TrainConfig
@@ -29,7 +29,9 @@ def train_vae(config: TrainConfig, callbacks: Callbacks = SILENT) -> Path:
     StoppedError if it was stopped.
     """
     if config.size not in SIZES:
-        raise ConfigError(f"no size {config.size!r}", f"Known: {', '.join(SIZES)}.", "--size")
+        raise ConfigError(
+            f"no size {config.size!r}", f"Known: {', '.join(SIZES)}.", OptionName("size")
+        )
     task = VaeTask(SIZES[config.size], config.half, _start(config))
     model, records = train(task, config, callbacks)
     assert isinstance(model, Vae)

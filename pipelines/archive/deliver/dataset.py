@@ -21,7 +21,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from glassplate.codecs.errors import ConfigError, GlassplateError
+from glassplate.codecs.errors import ConfigError, GlassplateError, OptionName
 from glassplate.pipelines.archive.deliver.file import save
 from glassplate.pipelines.archive.format.latents import latent_of
 from glassplate.pipelines.archive.format.places import is_id
@@ -124,7 +124,7 @@ def export(
         else:
             result.files.append(_write_parquet(directory / f"{number:05}.parquet", samples))
     if not result.files:
-        raise ConfigError("no stored picture is chosen", "Choose others.", "--where")
+        raise ConfigError("no stored picture is chosen", "Choose others.", OptionName("where"))
     return result
 
 

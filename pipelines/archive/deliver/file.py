@@ -12,7 +12,7 @@ from typing import Any
 from PIL import Image
 
 from glassplate.codecs import Region
-from glassplate.codecs.errors import ConfigError
+from glassplate.codecs.errors import ConfigError, OptionName
 from glassplate.codecs.memory import memory_errors
 from glassplate.pipelines.archive.deliver.embed import JPEG_BLOCK, file_bytes
 from glassplate.pipelines.archive.deliver.holds import lost_by, with_loss, without_loss
@@ -149,7 +149,9 @@ def suffix_of_format(name: str) -> str:
     try:
         writable_format(PurePath(f"picture{suffix}"))
     except ConfigError as error:
-        raise ConfigError(error.cause, "Use png, jpg, webp, avif or tiff.", "--format") from error
+        raise ConfigError(
+            error.cause, "Use png, jpg, webp, avif or tiff.", OptionName("format")
+        ) from error
     return suffix
 
 

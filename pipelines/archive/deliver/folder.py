@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from glassplate.codecs.errors import ConfigError, GlassplateError
+from glassplate.codecs.errors import ConfigError, GlassplateError, OptionName
 from glassplate.pipelines.archive.deliver.file import deliver, suffix_of_format
 from glassplate.pipelines.archive.deliver.journal import FOLDER, Entry, Journal, open_journal
 from glassplate.pipelines.archive.deliver.names import Names, own_suffix
@@ -79,7 +79,9 @@ def extract(
     wanted = suffix_of_format(format) if format else None
     rows = chosen(archive, where, ["name", "image_id"])
     if not rows:
-        raise NotFoundError("no stored picture is selected", "See `glassplate query`.", "--where")
+        raise NotFoundError(
+            "no stored picture is selected", "See `glassplate query`.", OptionName("where")
+        )
     if bag:
         from glassplate.pipelines.archive.deliver.bag import begin_bag, check_payload, finish_bag
     pictures = begin_bag(root) if bag else root

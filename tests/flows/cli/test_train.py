@@ -108,7 +108,7 @@ def test_a_loss_for_the_eye_is_validated_and_stands_on_the_card(train: Run, tmp_
             "more than",
         ),
         (("--steps", "1", "--learning-rate", "-1"), "--learning-rate"),
-        (("--steps", "1", "--size", "huge"), "no size 'huge'"),
+        (("--steps", "1", "--size", "huge"), "--size: no size 'huge'"),
         (("--steps", "1", "--data", "/nowhere"), "/nowhere: no such file"),
         (("--steps", "1", "--start", "/nowhere"), "no weights"),
         (("--steps", "1", "--start", str(SHIPPED / "hyperprior-small.safetensors")), "'thin'"),
