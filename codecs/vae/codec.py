@@ -116,6 +116,14 @@ class VaeCodec:
         """(H, W, 1 or 3) pictures to latents, (C, ceil(H/stride), ceil(W/stride)) float32 each."""
         return encode_pictures(self.model, self.device, images, self.config.tile_size)
 
+    def stored_latents(self, images: Sequence[Pixels]) -> list[Latent]:
+        """The latents of pictures as they are stored at the default quality, without bitstreams."""
+        stored = (
+            store(latent, self.config.dtype, self.default_quality)
+            for latent in self.latents_of(images)
+        )
+        return [self._latent(one) for one in stored]
+
     def picture_of(self, latent: Floats) -> Pixels:
         """A latent to a picture, (H, W, 3), at once: for those that are not large."""
         return picture_of(self.model, self.device, latent)

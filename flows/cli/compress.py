@@ -25,7 +25,7 @@ from glassplate.pipelines.compress.config import CompressConfig
 if TYPE_CHECKING:
     from glassplate.pipelines.archive.format.manifest import Ledger
 
-OF_THE_JOB = ("runner", "max_failures", "verify_fraction", "measures", "latents")
+OF_THE_JOB = ("runner", "max_failures", "verify_fraction", "measures")
 """Fields that a plan does not depend on."""
 
 

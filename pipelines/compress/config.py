@@ -5,9 +5,9 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import AfterValidator, BeforeValidator, Field
+from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
 from glassplate.codecs import Target
 from glassplate.codecs.option import Option
@@ -42,6 +42,15 @@ def parse_measures(value: object) -> object:
     return tuple(name for name in names if name not in ("psnr", "none"))
 
 
+LatentsOf = Literal["none", "embedding", "vae"]
+"""What is stored for training and search; each one has what those before it have."""
+
+
+def parse_latents(value: object) -> object:
+    """True -> 'embedding', False -> 'none', as the option was before it named a model."""
+    return {True: "embedding", False: "none"}[value] if isinstance(value, bool) else value
+
+
 Measures = Annotated[tuple[Measure, ...], BeforeValidator(parse_measures)]
 
 
@@ -69,6 +78,9 @@ class CompressConfig(JobConfig):
     measures: of verified pictures beside PSNR, which is always measured, and what the target names.
     plugins: modules that every worker imports first; they `register` codecs of their own.
     damaged: whether a damaged picture is kept bit for bit, or fails.
+    latents: embeddings, and the codec's own latents where it has some; or those of an autoencoder
+        for every picture, whatever its codec.
+    latents_weights: of that autoencoder; without them the shipped ones.
     reencode: pictures that another codec, other weights or another target stored are encoded anew.
     """
 
@@ -164,7 +176,22 @@ class CompressConfig(JobConfig):
             written="ms-ssim,ssimulacra2",
         ),
     ] = ("ms_ssim", "ssimulacra2")
-    latents: Annotated[bool, Option("Store embeddings and latents, too.")] = True
+    latents: Annotated[
+        LatentsOf,
+        Option(
+            "What is stored for search and training, too: a small embedding of each picture, with"
+            " the codec's own latents where it has some; the latents of an autoencoder, whatever"
+            " the codec, also of pictures that are stored already; nothing."
+        ),
+        BeforeValidator(parse_latents),
+    ] = "embedding"
+    latents_weights: Annotated[
+        str | None,
+        Option(
+            "Weights of that autoencoder: a file or folder, a diffusers model or its hub id.",
+            metavar="PATH",
+        ),
+    ] = None
     plugins: Annotated[
         tuple[str, ...],
         Option(
@@ -186,6 +213,12 @@ class CompressConfig(JobConfig):
         """Which of the source's files are inputs."""
         return Choice(self.include, self.exclude)
 
+    @model_validator(mode="after")
+    def _weights_of_latents(self) -> Self:
+        if self.latents_weights and self.latents != "vae":
+            raise ValueError("latents_weights are of the latents 'vae', which are not asked for")
+        return self
+
     def failures_allowed(self, new_inputs: int) -> float:
         """How many of a run's new inputs may fail before it is stopped."""
         if self.max_failures is not None:
@@ -205,6 +238,7 @@ class CompressConfig(JobConfig):
                 "verify_fraction",
                 "measures",
                 "latents",
+                "latents_weights",
             },
         )
         return hashlib.sha256(json.dumps(options, sort_keys=True).encode()).hexdigest()

@@ -29,9 +29,10 @@ from glassplate.pipelines.archive.format.staging import StagedShard, load_staged
 from glassplate.pipelines.archive.write.shard import ShardWriter, ledger_of
 from glassplate.pipelines.compress.changes.carried import carried_ledger, carried_rows, instead
 from glassplate.pipelines.compress.config import CompressConfig
+from glassplate.pipelines.compress.latents import Original
 from glassplate.pipelines.compress.planning import ShardPlan
 from glassplate.pipelines.compress.records import Job, bitstream_row, image_row
-from glassplate.pipelines.compress.tiers import Original, Tiers
+from glassplate.pipelines.compress.tiers import Tiers
 from glassplate.pipelines.compress.trouble import (
     WORKER_DIED,
     Trouble,
@@ -113,7 +114,9 @@ def encode_shard(
         rows = encode_refs(shard.refs, config, tiers, deaths, write, one_by_one=one_by_one)
         ledger = ledger_of(rows) + carried_ledger(shard.carried)
         rows = instead(store, rows, shard.fallbacks) + carried_rows(store, shard.carried)
-        return writer.finish(rows, ledger)
+        for latent in tiers.latents.of_stored(shard.carried, store):
+            writer.write("latents", latent)
+        return writer.finish(rows, ledger, tiers.latents.models)
 
 
 def encode_refs(
@@ -243,7 +246,7 @@ class _Encoder:
         job.stage = "encode"
         assert job.original
         stored = self.tiers.store_file(job.original, reason, untouched=unopened)
-        job.finish(stored, latents=self.config.latents)
+        job.finish(stored, self.tiers.latents)
         job.drop_source()
 
     def _encode(self, batch: Batch) -> None:
@@ -254,7 +257,7 @@ class _Encoder:
         for job in batch:
             job.stage = "verify"
         for job, stored in zip(batch, self.tiers.check(originals, encoded), strict=True):
-            job.finish(stored, latents=self.config.latents)
+            job.finish(stored, self.tiers.latents)
 
     def _why_kept(self, job: Job, error: Exception) -> str | None:
         """The reason for which a file is kept after an error; None: it failed."""

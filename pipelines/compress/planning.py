@@ -27,6 +27,7 @@ from glassplate.pipelines.compress.changes.compared import Changes, all_new, cha
 from glassplate.pipelines.compress.changes.settings import Settings
 from glassplate.pipelines.compress.codec import build_codec
 from glassplate.pipelines.compress.config import CompressConfig
+from glassplate.pipelines.compress.latents_model import latents_model, with_latents
 from glassplate.pipelines.sources.extent import extent_of
 from glassplate.pipelines.sources.listing import list_source
 from glassplate.pipelines.sources.places.refs import SourceRef
@@ -147,7 +148,8 @@ def plan_run(config: CompressConfig) -> RunPlan:
     store = Store(config.archive)
     base = current_snapshot(store)
     settings = Settings.of(codec, config.target)
-    found = _changes(store, base, config, settings)
+    model = latents_model(config)
+    found = _changes(store, base, config, settings, model.spec.fingerprint if model else None)
     started = datetime.now(UTC)
     seed = config.encode_fingerprint() + codec.spec.fingerprint
     return RunPlan(
@@ -156,7 +158,10 @@ def plan_run(config: CompressConfig) -> RunPlan:
         started=started.isoformat(timespec="seconds"),
         base=base.number if base else None,
         unchanged=found.unchanged,
-        shards=(*_carried_shards(found.carried), *_shards(found.groups, seed, found.fallbacks)),
+        shards=(
+            *_carried_shards(found.carried, seed),
+            *_shards(found.groups, seed, found.fallbacks),
+        ),
         failed_before=found.failed_before,
         otherwise=tuple((*label, count) for label, count in found.otherwise.most_common()),
         target=str(settings.target),
@@ -164,7 +169,11 @@ def plan_run(config: CompressConfig) -> RunPlan:
 
 
 def _changes(
-    store: Store, base: Snapshot | None, config: CompressConfig, settings: Settings
+    store: Store,
+    base: Snapshot | None,
+    config: CompressConfig,
+    settings: Settings,
+    model: str | None,
 ) -> Changes:
     """What is to be done for a source, as it is now."""
     refs = list_source(config.source, config.archive, config.choice).refs
@@ -178,6 +187,7 @@ def _changes(
             extent_of(config.source) if isinstance(config.source, str) else None,
             retry_failed=config.retry_failed,
             reencode=config.reencode,
+            with_latents=with_latents(store, base, model) if model else None,
         )
     except FileNotFoundError:
         check_not_forgotten(store, base)
@@ -191,7 +201,7 @@ def _shards(
 ) -> Iterator[ShardPlan]:
     groups = list(groups)
     inputs = sum(len(group) for group in groups)
-    limit = min(max(inputs // SHARDS_WANTED, MIN_SHARD_INPUTS), MAX_SHARD_INPUTS)
+    limit = _limit(inputs)
     refs: list[SourceRef] = []
     size = 0
     for group in groups:
@@ -210,12 +220,20 @@ def _shard(refs: Sequence[SourceRef], seed: str, fallbacks: Mapping[str, Carried
     return ShardPlan(_key(refs, seed + named), tuple(refs), fallbacks=mine)
 
 
-def _carried_shards(carried: Sequence[Carried]) -> Iterator[ShardPlan]:
+def _carried_shards(carried: Sequence[Carried], seed: str) -> Iterator[ShardPlan]:
     """Rows to be copied, by the catalogue's files and by sources: neighbours are read at once."""
-    for start in range(0, len(carried), MAX_CARRIED):
-        part = tuple(carried[start : start + MAX_CARRIED])
-        named = json.dumps([asdict(one) for one in part])
-        yield ShardPlan(hashlib.sha256(("carried" + named).encode()).hexdigest(), (), part)
+    decoded = [one for one in carried if one.latent]
+    copied = [one for one in carried if not one.latent]
+    for rows, limit in ((copied, MAX_CARRIED), (decoded, _limit(len(decoded)))):
+        for start in range(0, len(rows), limit):
+            part = tuple(rows[start : start + limit])
+            named = seed + json.dumps([asdict(one) for one in part])
+            yield ShardPlan(hashlib.sha256(("carried" + named).encode()).hexdigest(), (), part)
+
+
+def _limit(inputs: int) -> int:
+    """How many inputs a shard has, where there is work with each."""
+    return min(max(inputs // SHARDS_WANTED, MIN_SHARD_INPUTS), MAX_SHARD_INPUTS)
 
 
 def _key(refs: Sequence[SourceRef], seed: str) -> str:

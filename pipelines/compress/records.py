@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import sys
 from dataclasses import asdict, dataclass, replace
 
 from glassplate.codecs import Pixels
-from glassplate.codecs.base import colour
-from glassplate.codecs.embedding import embedding
 from glassplate.pipelines.archive.format.schema import BitstreamRow, ImageRow, LatentRow
 from glassplate.pipelines.compress.changes.carried import copied
-from glassplate.pipelines.compress.tiers import Original, Stored, Tiers
+from glassplate.pipelines.compress.latents import Latents, Original
+from glassplate.pipelines.compress.tiers import Stored, Tiers
 from glassplate.pipelines.compress.trouble import Trouble
 from glassplate.pipelines.pictures.ingest import Picture
 from glassplate.pipelines.sources.places.refs import Outcome, SourceRef
@@ -47,12 +45,11 @@ class Job:
         assert self.picture.pixels is not None
         return self.picture.pixels
 
-    def finish(self, stored: Stored, *, latents: bool) -> None:
+    def finish(self, stored: Stored, latents: Latents) -> None:
         """Take down what was stored, and the latent and embedding if they are wanted."""
         self.stored = stored
-        pixels = self.picture.pixels if self.picture else None
-        if latents and pixels is not None and self.image_id:
-            self.latent = _latent_row(self.image_id, stored, pixels)
+        if self.original:
+            self.latent = latents.row(self.original, stored.latent)
 
     def drop_source(self) -> None:
         """Let go of the source's bytes and pixels."""
@@ -153,22 +150,4 @@ def _stored_row(row: ImageRow, job: Job, tiers: Tiers, place: int | None) -> Ima
         error_stage=job.trouble.stage if job.trouble else None,
         error_code=job.trouble.code if job.trouble else None,
         error_message=job.trouble.message if job.trouble else None,
-    )
-
-
-def _latent_row(image_id: str, stored: Stored, pixels: Pixels) -> LatentRow:
-    vector = [float(value) for value in embedding(colour(pixels))]
-    latent = stored.latent
-    if latent is None:
-        return LatentRow(image_id, vector)
-    values = latent.values.byteswap() if sys.byteorder == "big" else latent.values
-    return LatentRow(
-        image_id,
-        vector,
-        values.tobytes(),
-        list(values.shape),
-        latent.dtype,
-        None if latent.scale is None else [float(value) for value in latent.scale],
-        latent.scaling_factor,
-        latent.shift_factor,
     )

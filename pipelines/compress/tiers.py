@@ -31,6 +31,7 @@ from glassplate.pipelines.archive.format.schema import Status
 from glassplate.pipelines.compress.changes.settings import Settings
 from glassplate.pipelines.compress.codec import build_codec
 from glassplate.pipelines.compress.config import CompressConfig, Measure
+from glassplate.pipelines.compress.latents import Latents, Original
 from glassplate.pipelines.pictures.ingest import Picture
 
 logger = logging.getLogger(__name__)
@@ -38,15 +39,6 @@ logger = logging.getLogger(__name__)
 _PSNR_TOLERANCE = 0.005  # dB: half a unit of the last digit that anybody reads
 _MS_SSIM_TOLERANCE = 0.00005
 _SSIMULACRA2_TOLERANCE = 0.05
-
-
-@dataclass(frozen=True)
-class Original:
-    """A source file, its id (sha256 of the bytes) and what `ingest` made of it."""
-
-    image_id: str
-    data: bytes
-    picture: Picture
 
 
 @dataclass(frozen=True)
@@ -77,6 +69,7 @@ class Tiers:
         if isinstance(self.codec, FileCodec):
             exact = [self.codec, exact[-1]]
         self.exact: Sequence[FileCodec] = exact
+        self.latents = Latents(config)
         self.writers: Sequence[Codec | FileCodec] = [self.codec]
         if isinstance(self.codec, ChoosingCodec):
             self.writers = self.codec.writers(config.target)
@@ -85,15 +78,16 @@ class Tiers:
     @property
     def specs(self) -> list[CodecSpec]:
         """Of all codecs that may appear in the run's rows."""
-        return [codec.spec for codec in (*self.writers, *self.exact)]
+        return [codec.spec for codec in (*self.writers, *self.exact)] + self.latents.specs
 
     @property
     def weights(self) -> dict[str, Path]:
-        """Fingerprint -> weight file of the codecs that have weights."""
+        """Fingerprint -> weight file of the codecs that have weights, and of the latents' model."""
         paths = {
             codec.spec.fingerprint: getattr(codec, "weights_path", None) for codec in self.writers
         }
-        return {fingerprint: path for fingerprint, path in paths.items() if path}
+        own = {fingerprint: path for fingerprint, path in paths.items() if path}
+        return own | self.latents.weights
 
     def keep_reason(self, picture: Picture) -> str | None:
         """Why the pixel codec is not even tried; None: it is."""

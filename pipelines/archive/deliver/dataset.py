@@ -11,7 +11,7 @@ import io
 import json
 import tarfile
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -151,8 +151,9 @@ def _samples(
     chosen = {row["image_id"]: row for row in rows.to_pylist()}
     if unknown := next((key for key in chosen if not is_id(key)), None):  # they become file names
         raise ShardDamagedError(f"has an id that is none: {unknown!r}", _VERIFY, "the catalogue")
-    for batch in archive.latents().to_batches(columns=_LATENT):
-        for row in batch.to_pylist():
+    latest = _latest(archive)
+    for row in _latent_rows(archive, _LATENT):
+        if latest.get(row["image_id"]) == row["number"]:
             about = chosen.pop(row["image_id"], None)
             if about:
                 about |= {name: row[name] for name in ("scaling_factor", "shift_factor")}
@@ -160,6 +161,27 @@ def _samples(
                 yield Sample(about, latent, png(about))
     for about in chosen.values():  # stored without a row among the latents
         yield Sample(about, None, png(about))
+
+
+def _latent_rows(archive: Archive, columns: Sequence[str]) -> Iterator[dict[str, Any]]:
+    """Rows of the latents table, numbered."""
+    number = 0
+    for batch in archive.latents().to_batches(columns=list(columns)):
+        for row in batch.to_pylist():
+            yield row | {"number": number}
+            number += 1
+
+
+def _latest(archive: Archive) -> dict[str, int]:
+    """For each picture the number of its newest row with a latent, else of its newest row."""
+    latest: dict[str, int] = {}
+    has_latent: set[str] = set()
+    for row in _latent_rows(archive, ["image_id", "dtype"]):
+        if row["dtype"] or row["image_id"] not in has_latent:
+            latest[row["image_id"]] = row["number"]
+        if row["dtype"]:
+            has_latent.add(row["image_id"])
+    return latest
 
 
 def _png(archive: Archive, image_id: str, *, lossy: bool) -> bytes:

@@ -130,6 +130,7 @@ LATENTS = _schema(
         _field("scale", pa.list_(pa.float32()), "per channel: value = stored x scale; null: 1"),
         _field("scaling_factor", pa.float32(), "the network's latent is value / this + shift"),
         _field("shift_factor", pa.float32(), "the shift; both as in diffusers; null: 1 and 0"),
+        _field("model", pa.string(), "fingerprint of its model; null: the picture's own codec"),
     ],
 )
 
@@ -204,6 +205,7 @@ class LatentRow:
     scale: list[float] | None = None
     scaling_factor: float | None = None
     shift_factor: float | None = None
+    model: str | None = None
 
 
 def to_table(rows: list[Any], schema: pa.Schema) -> pa.Table:

@@ -6,8 +6,9 @@ The same rows give the same bytes.
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
+from types import MappingProxyType
 from typing import Any, Self
 
 import pyarrow as pa
@@ -41,7 +42,7 @@ _BLOBS = ("bitstream", "latent", "embedding.list.element")  # entropy-coded or n
 _OPTIONS: dict[str, dict[str, Any]] = {
     "images": {},
     "bitstreams": {"use_dictionary": ["icc_profile"], "write_statistics": ["image_id"]},
-    "latents": {"use_dictionary": ["dtype"], "write_statistics": ["image_id"]},
+    "latents": {"use_dictionary": ["dtype", "model"], "write_statistics": ["image_id"]},
 }
 
 
@@ -70,10 +71,16 @@ class ShardWriter:
             self._tables[table] = _TableWriter(self._open, self._store, path, table)
         return self._tables[table].write(row)
 
-    def finish(self, images: Sequence[ImageRow], ledger: Ledger | None = None) -> StagedShard:
+    def finish(
+        self,
+        images: Sequence[ImageRow],
+        ledger: Ledger | None = None,
+        models: Mapping[str, str] = MappingProxyType({}),
+    ) -> StagedShard:
         """Write the catalogue, read all files back, and set the mark.
 
         ledger: counts of the shard's inputs; None: every row is one.
+        models: fingerprint -> name of codecs that only latents are of.
 
         Raises ShardDamagedError if what was read back is not what was written, OSError if the
         file system refuses.
@@ -87,6 +94,8 @@ class ShardWriter:
         for file in files.values():
             _read_back(self._store, file)
         codecs = {r.codec_fingerprint: r.codec for r in images if r.codec_fingerprint and r.codec}
+        if "latents" in files:
+            codecs |= models
         entry = ShardEntry(**files)
         return mark_staged(
             self._store,

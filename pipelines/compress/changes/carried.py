@@ -26,6 +26,7 @@ class Carried:
     duplicate: whether another source has the same picture already.
     known: whether the source's newest row has this picture already.
     gone: whether the source is gone; then it is none of the run's inputs.
+    latent: whether the picture lacks the latent that the run is asked for.
     """
 
     file: str
@@ -34,6 +35,7 @@ class Carried:
     duplicate: bool = False
     known: bool = True
     gone: bool = False
+    latent: bool = False
 
 
 def copied(

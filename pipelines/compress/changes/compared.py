@@ -13,7 +13,7 @@ duplicates.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Sequence, Set
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -63,13 +63,16 @@ def changes(
     *,
     retry_failed: bool = False,
     reencode: bool = False,
+    with_latents: Set[str] | None = None,
 ) -> Changes:
     """Compare a listing with the catalogue. Reads the files that may be stored already.
 
     reencode: pictures that other settings stored are for workers.
+    with_latents: ids of pictures whose latents are stored; the others get theirs. None: nobody
+        asked.
     """
     known, absent = ask(catalogue, refs, settings, extent, retry_failed=retry_failed)
-    return _Comparison(catalogue, refs, known, absent, settings, reencode).changes()
+    return _Comparison(catalogue, refs, known, absent, settings, reencode).changes(with_latents)
 
 
 class _Comparison:
@@ -95,7 +98,7 @@ class _Comparison:
         self.pictures = pictures(catalogue, set(self.ids.values()), settings)
         self.redone = self._redone(reencode)
 
-    def changes(self) -> Changes:
+    def changes(self, with_latents: Set[str] | None = None) -> Changes:
         """What follows for the run."""
         known = self.known
         copied, new = self._copied_and_new()
@@ -103,6 +106,9 @@ class _Comparison:
         returned = set(np.flatnonzero(known.same & known.gone).tolist()) - copied - new
         inputs = [Carried(*self._newest(place)) for place in sorted(returned)]
         inputs += self._copies(copied, held)
+        if with_latents is not None:
+            lacking = self._lacking(with_latents) - copied - new - returned
+            inputs += [Carried(*self._newest(place), latent=True) for place in sorted(lacking)]
         gone = [Carried(*self.catalogue.place(number), gone=True) for number in sorted(self.gone)]
         failed = np.flatnonzero(known.failed & ~known.same).tolist()
         return Changes(
@@ -177,6 +183,11 @@ class _Comparison:
                 continue
             found[ref.uri] = Carried(*row, source=source, known=place in again)
         return found
+
+    def _lacking(self, with_latents: Set[str]) -> set[int]:
+        """References whose pictures are stored as they are, without the latents asked for."""
+        said = self._said(self.known.same & self.known.holds)
+        return {place for place, image_id in said.items() if image_id not in with_latents}
 
     def _held_elsewhere(self) -> set[str]:
         """Pictures that sources hold which are not listed; those that are gone become known."""
