@@ -96,8 +96,9 @@ def _compress_here(output: Output, config: CompressConfig, *, shown: bool) -> No
 
     with live_progress(output.stderr, shown=shown) as progress:
         result = run(config, progress)
-    first = result.plan.base is None
-    _finish(output, config, result.ledger, result.seconds, remarks(result.plan), first=first)
+    first, more = result.plan.base is None, remarks(result.plan)
+    committed = result.snapshot is not None
+    _finish(output, config, result.ledger, result.seconds, more, first=first, committed=committed)
 
 
 def _compress_as_flow(output: Output, config: CompressConfig) -> None:
@@ -130,10 +131,12 @@ def _finish(
     more: Sequence[str] = (),
     *,
     first: bool = False,
+    committed: bool = False,
 ) -> None:
     """Print what the run did; exit 3 if inputs failed in it, or are damaged.
 
     first: Whether it made the archive; then is the time to say what the default does.
+    committed: Whether it made a snapshot, also where no input is new.
     """
     if output.as_json:
         output.record({**ledger.model_dump(), "seconds": round(seconds, 3)})
@@ -141,7 +144,7 @@ def _finish(
         output.ledger(ledger)
     for line in more:
         output.message(line)
-    if ledger.unchanged < ledger.inputs:
+    if committed or ledger.unchanged < ledger.inputs:
         output.message(f"committed to {config.archive} in {human_seconds(seconds)}")
     elif not more:
         output.message(f"nothing to do: {config.archive} is up to date")
@@ -210,6 +213,7 @@ def _show_plan(output: Output, config: CompressConfig, *, shown: bool) -> None:
             **counts,
             "source": human_bytes(expected.source_bytes),
             "expected_size": human_bytes(expected.stored_bytes),
+            "expected_latents": human_bytes(expected.latent_bytes),
             "expected_ratio": ratio(expected.source_bytes, expected.stored_bytes),
             "expected_time": human_seconds(expected.seconds),
             "expected_psnr": None if expected.psnr is None else f"{expected.psnr:.1f} dB",

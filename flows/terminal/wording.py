@@ -86,6 +86,8 @@ def remarks(plan: RunPlan) -> list[str]:
             else (f"{plan.gone} sources are gone; their pictures stay")
         )
         lines.append(f"{them}: glassplate query {archive} --gone")
+    if plan.lacking_latents:
+        lines.append(f"latents of {counted(plan.lacking_latents, 'stored picture')} are made")
     for codec, target, count in plan.otherwise:
         pictures = "1 picture is" if count == 1 else f"{count} pictures are"
         how = "" if target == "default" else f", {target.replace('=', ' ').replace('_', '-')}"

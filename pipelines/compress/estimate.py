@@ -14,6 +14,7 @@ from glassplate.pipelines.compress.planning import RunPlan, ShardPlan
 class Estimate:
     """Extrapolated from `sampled` inputs by their source bytes.
 
+    latent_bytes: of embeddings and latents, beside the stored bytes.
     psnr: mean dB over the sample's lossy pictures, None if there are none.
     statuses: counts in the sample, by status.
     """
@@ -21,6 +22,7 @@ class Estimate:
     inputs: int
     source_bytes: int
     stored_bytes: int
+    latent_bytes: int
     seconds: float
     sampled: int
     psnr: float | None
@@ -44,6 +46,7 @@ def estimate(plan: RunPlan, sample: int = 8) -> Estimate:
         inputs=plan.new_inputs,
         source_bytes=source_bytes,
         stored_bytes=round(scale * sum(row.stored_bytes or 0 for row in rows)),
+        latent_bytes=round(scale * sampled.latent_bytes),
         seconds=sampled.start_up + _longest_hand(plan) * sampled.work / max(1, sampled_bytes),
         sampled=len(rows),
         psnr=fmean(lossy) if lossy else None,

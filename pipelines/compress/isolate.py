@@ -22,6 +22,7 @@ from glassplate.pipelines.archive.format.schema import ImageRow
 from glassplate.pipelines.compress.config import CompressConfig
 from glassplate.pipelines.compress.encode import Death, encode_refs, encode_shard, set_up_worker
 from glassplate.pipelines.compress.planning import ShardPlan, source_ref
+from glassplate.pipelines.compress.records import Job
 from glassplate.pipelines.compress.tiers import Tiers
 from glassplate.pipelines.errors import WorkerDiedError, WorkerError
 from glassplate.pipelines.jobs.child_process import Answer, Child, ChildPool, stop_children
@@ -34,10 +35,11 @@ _STAGES = ("decode", "encode")
 
 @dataclass(frozen=True)
 class Sampled:
-    """Rows of pictures that were encoded; seconds of work, of all processes together, and until the
-    last of these was ready."""
+    """Rows of pictures that were encoded, and bytes of their latents; seconds of work, of all
+    processes together, and until the last of these was ready."""
 
     rows: list[ImageRow]
+    latent_bytes: int
     work: float
     start_up: float
 
@@ -89,6 +91,7 @@ class IsolatedEncoder:
                 raise
         return Sampled(
             [row for part in parts for row in part.rows],
+            sum(part.latent_bytes for part in parts),
             sum(part.work for part in parts),
             max((part.start_up for part in parts), default=0.0),
         )
@@ -102,7 +105,8 @@ class IsolatedEncoder:
             parts = [told] if told else [_ask(child, _sample_of([ref])) for ref in refs]
         done = [part for part in parts if part]
         rows = [ImageRow(**row) for part in done for row in part["rows"]]
-        return Sampled(rows, sum(part["seconds"] for part in done), start_up)
+        latent_bytes = sum(part["latent_bytes"] for part in done)
+        return Sampled(rows, latent_bytes, sum(part["seconds"] for part in done), start_up)
 
 
 def _sample_of(refs: Sequence[SourceRef]) -> dict[str, Any]:
@@ -159,7 +163,13 @@ def greeted(config_json: str) -> Answer:
 def _decoding_only(config: CompressConfig) -> CompressConfig:
     """Options with which a picture is read and decoded, and its file is kept."""
     return config.model_copy(
-        update={"codec": "original", "codec_options": {}, "weights": None, "latents": False}
+        update={
+            "codec": "original",
+            "codec_options": {},
+            "weights": None,
+            "latents": "none",
+            "latents_weights": None,
+        }
     )
 
 
@@ -172,10 +182,20 @@ def _do(request: Mapping[str, Any], stages: Mapping[str, Tiers]) -> dict[str, An
         encode_refs([ref], tiers.config, tiers, deaths)
         return {}
     if "sample" in request:
-        started = time.monotonic()
-        rows = encode_refs([source_ref(ref) for ref in request["sample"]], tiers.config, tiers)
-        return {"rows": [asdict(row) for row in rows], "seconds": time.monotonic() - started}
+        return _sample([source_ref(ref) for ref in request["sample"]], tiers)
     deaths = {uri: (stage, tuple(what)) for uri, (stage, what) in request["deaths"].items()}
     shard = ShardPlan.from_json(request["shard"])
     encode_shard(shard, tiers.config, tiers, deaths, one_by_one=request["one_by_one"])
     return {}
+
+
+def _sample(refs: Sequence[SourceRef], tiers: Tiers) -> dict[str, Any]:
+    latent_bytes = 0
+
+    def weigh(job: Job) -> None:
+        nonlocal latent_bytes
+        latent_bytes += job.latent.stored_bytes if job.latent else 0
+
+    started = time.monotonic()
+    rows = [asdict(row) for row in encode_refs(refs, tiers.config, tiers, write=weigh)]
+    return {"rows": rows, "latent_bytes": latent_bytes, "seconds": time.monotonic() - started}

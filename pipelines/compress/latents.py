@@ -15,7 +15,7 @@ from glassplate.codecs import CodecSpec, Pixels
 from glassplate.codecs.base import Latent, colour
 from glassplate.codecs.embedding import DIMENSIONS, embedding
 from glassplate.codecs.errors import GlassplateError
-from glassplate.pipelines.archive.format.schema import BitstreamRow, LatentRow
+from glassplate.pipelines.archive.format.schema import TROUBLES, BitstreamRow, LatentRow
 from glassplate.pipelines.archive.read.picture import from_file
 from glassplate.pipelines.archive.read.reader import open_archive
 from glassplate.pipelines.compress.changes.carried import Carried, carried_rows
@@ -79,8 +79,9 @@ class Latents:
         archive = open_archive(store.url, max_pixels=self._config.max_pixels)
         for row in carried_rows(store, wanted):
             image_id, pixels = row.image_id or "", None
-            with suppress(GlassplateError):
-                pixels = _pixels(archive.get(image_id, lossy=True))
+            if row.reason not in TROUBLES:  # one that killed a process is not opened again
+                with suppress(GlassplateError):
+                    pixels = _pixels(archive.get(image_id, lossy=True))
             yield self._row(image_id, pixels, None)
 
     def _row(self, image_id: str, pixels: Pixels | None, own: Latent | None) -> LatentRow:

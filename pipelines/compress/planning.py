@@ -110,6 +110,11 @@ class RunPlan:
         return sum(one.gone for shard in self.shards for one in shard.carried)
 
     @property
+    def lacking_latents(self) -> int:
+        """Stored pictures that get the latents that are asked for."""
+        return sum(one.latent for shard in self.shards for one in shard.carried)
+
+    @property
     def inputs(self) -> int:
         """Everything that was listed."""
         return self.unchanged + self.carried + self.new_inputs

@@ -207,6 +207,11 @@ class LatentRow:
     shift_factor: float | None = None
     model: str | None = None
 
+    @property
+    def stored_bytes(self) -> int:
+        """Latent and embedding, of two bytes a number."""
+        return len(self.latent or b"") + 2 * len(self.embedding)
+
 
 def to_table(rows: list[Any], schema: pa.Schema) -> pa.Table:
     """Dataclass rows to a table of exactly this schema."""

@@ -51,9 +51,8 @@ def similar(archive: Archive, key: str, count: int = 10, by: By = "embedding") -
     image_id = archive.stored(key).image_id
     query = next((v[0] for _, v in _vectors(archive, by, [image_id])), None)
     if query is None:
-        raise NotFoundError(
-            f"has no {by} in this archive", "It is stored with --latents.", image_id[:16]
-        )
+        fix = "Have latents of every picture: compress SOURCE ARCHIVE --latents vae."
+        raise NotFoundError(f"has no {by} in this archive", fix, image_id[:16])
     best: list[tuple[float, str]] = []
     for ids, vectors in _vectors(archive, by):
         if vectors.shape[1] != len(query):

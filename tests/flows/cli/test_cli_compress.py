@@ -115,7 +115,7 @@ def test_a_source_that_is_not_there_is_a_usage_error(glassplate: Run, tmp_path: 
 def test_options_reach_the_codec(glassplate: Run, source: Path, tmp_path: Path) -> None:
     done = glassplate("compress", source, tmp_path / "a", "--codec", "svd", "--quality", "20",
                       "--codec-option", "tile-size=32", "--codec-option", "bits=6",
-                      "--no-latents")  # fmt: skip
+                      "--latents", "none")  # fmt: skip
     assert done.code == ExitCode.SOME_FAILED
     archive = open_archive(str(tmp_path / "a"))
     assert archive.find("holiday/beach.png").target == "quality=20"

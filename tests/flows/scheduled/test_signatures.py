@@ -27,7 +27,7 @@ from glassplate.pipelines.retrieve.config import RetrieveConfig
 
 IN_THE_PLURAL = {"runner_option": "runner_options"}
 OF_THE_TERMINAL = {"context", "as_json", "no_progress", "dry_run", "flow"}
-OF_THE_JOB = {"max_failures", "verify_fraction", "measures", "latents", "runner", "runner_options"}
+OF_THE_JOB = {"max_failures", "verify_fraction", "measures", "runner", "runner_options"}
 CONFIG = CompressConfig(source="photos", archive="archive")
 
 
