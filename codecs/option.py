@@ -25,6 +25,7 @@ class Option:
     rest: Of a union of configurations, told apart by this option: how their other fields are
         asked for, all together.
     see: Where to read on after a mistake.
+    formerly: A type that deployments give a value of that were made before the field had its own.
     """
 
     help: str
@@ -38,6 +39,7 @@ class Option:
     switch: bool = False
     rest: Option | None = None
     see: str = "--help"
+    formerly: type | None = None
 
     def flag(self, field: str) -> str:
         """As the field is named on a command line."""

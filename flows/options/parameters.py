@@ -98,6 +98,8 @@ class Parameter:
     def of_flow(self) -> inspect.Parameter:
         """For Prefect."""
         kind = self.form.of_flow()
+        if self.option.formerly:
+            kind |= self.option.formerly
         return self._parameter(kind if self.default is REQUIRED else kind | None)
 
     def _parameter(self, annotation: Any) -> inspect.Parameter:

@@ -181,7 +181,8 @@ class CompressConfig(JobConfig):
         Option(
             "What is stored for search and training, too: a small embedding of each picture, with"
             " the codec's own latents where it has some; the latents of an autoencoder, whatever"
-            " the codec, also of pictures that are stored already; nothing."
+            " the codec, also of pictures that are stored already; nothing.",
+            formerly=bool,
         ),
         BeforeValidator(parse_latents),
     ] = "embedding"

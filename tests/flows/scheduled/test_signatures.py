@@ -195,7 +195,8 @@ OF_A_RUN: dict[str, Any] = {
     "damaged": "keep",
     "verify_fraction": "100%",
     "measures": "ms-ssim,ssimulacra2",
-    "latents": True,
+    "latents": "embedding",
+    "latents_weights": None,
     "plugins": None,
 }
 
@@ -205,6 +206,12 @@ def test_command_and_flow_of_a_run_ask_for_what_deployments_name(
     function: Callable[..., Any],
 ) -> None:
     assert defaults(function) == OF_A_RUN
+
+
+@pytest.mark.parametrize(("named", "meant"), [(True, "embedding"), (False, "none"), ("vae", "vae")])
+def test_deployments_may_name_latents_as_they_did(named: bool | str, meant: str) -> None:
+    given = compress_archive.validate_parameters({"source": "a", "archive": "b", "latents": named})
+    assert config_of(CompressConfig, **given).latents == meant
 
 
 def test_a_run_as_a_flow_has_the_options_of_the_command() -> None:
