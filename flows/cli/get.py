@@ -15,6 +15,7 @@ from glassplate.flows.cli.refined_picture import refined, report_refined
 from glassplate.flows.options.common import (
     ArchiveArgument,
     DeviceOption,
+    FormatOption,
     JsonOption,
     LossyOption,
     MaxPixelsOption,
@@ -146,10 +147,7 @@ def extract(
         Path, typer.Argument(metavar="DIR", help="Where to write.", show_default=False)
     ],
     where: WhereOption = None,
-    format: Annotated[  # noqa: A002 (the name that users expect)
-        str | None,
-        typer.Option("--format", help="Write all as png, tiff, jpg, ...", show_default=False),
-    ] = None,
+    format: FormatOption = None,  # noqa: A002 (the name that users expect)
     lossy: LossyOption = False,
     bagit: Annotated[
         bool, typer.Option("--bagit", help="Make DIR a BagIt bag, the pictures in its data/.")

@@ -9,9 +9,11 @@ import typer
 
 from glassplate.codecs.base import Device, Region
 from glassplate.codecs.errors import ConfigError
+from glassplate.flows.options.parameters import typed
 from glassplate.flows.options.values import validated as validated
 from glassplate.flows.terminal.command import JsonOption as JsonOption
 from glassplate.flows.terminal.output import output_of as output_of
+from glassplate.pipelines.options import ARCHIVE, DEVICE, FORMAT, LOSSY, MAX_PIXELS, WHERE
 
 if TYPE_CHECKING:
     from glassplate.pipelines.evaluate.codec_curves import EvaluateConfig
@@ -19,38 +21,12 @@ if TYPE_CHECKING:
 _SECONDS = {"s": 1, "m": 60, "min": 60, "h": 3600, "d": 86400}
 
 
-ArchiveArgument = Annotated[
-    str,
-    typer.Argument(metavar="ARCHIVE", help="The archive: a directory or URL.", show_default=False),
-]
-MaxPixelsOption = Annotated[
-    int,
-    typer.Option("--max-pixels", help="Larger pictures are not decoded: a guard against bombs."),
-]
-LossyOption = Annotated[
-    bool,
-    typer.Option(
-        "--lossy",
-        help="Also where the format has no place for all of it: 16-bit colours, alpha, frames.",
-    ),
-]
-WhereOption = Annotated[
-    str | None,
-    typer.Option(
-        "--where",
-        metavar="SQL",
-        help='A DuckDB condition over the catalogue: "width > 1000 and psnr < 32".',
-        show_default=False,
-    ),
-]
-DeviceOption = Annotated[
-    str,
-    typer.Option(
-        "--device",
-        metavar="auto|cpu|cuda",
-        help="Where codecs that use torch run; cuda without a GPU is an error.",
-    ),
-]
+ArchiveArgument = Annotated[str, typed(ARCHIVE, "archive")]
+WhereOption = Annotated[str | None, typed(WHERE, "where")]
+FormatOption = Annotated[str | None, typed(FORMAT, "format")]
+LossyOption = Annotated[bool, typed(LOSSY, "lossy")]
+MaxPixelsOption = Annotated[int, typed(MAX_PIXELS, "max_pixels", shown=True)]
+DeviceOption = Annotated[str, typed(DEVICE, "device", shown=True)]
 NoProgress = Annotated[bool, typer.Option("--no-progress", help="No progress on stderr.")]
 
 

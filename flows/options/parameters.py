@@ -83,16 +83,14 @@ class Parameter:
 
     def of_command(self) -> inspect.Parameter:
         """For Typer."""
-        kind, option = self.form.of_command(), self.option
-        metavar = option.metavar or "|".join(self.form.choices) or None
-        if option.place:
-            info = typer.Argument(metavar=metavar, help=option.help, show_default=False)
-        else:
-            flag = self.flag
-            if self.default is True:
-                flag += f"/--no-{flag.removeprefix('--')}"
-            shown = self.default not in ("", None)
-            info = typer.Option(flag, help=option.help, metavar=metavar, show_default=shown)
+        kind = self.form.of_command()
+        info = typed(
+            self.option,
+            self.path[-1],
+            metavar="|".join(self.form.choices),
+            negated=self.default is True,
+            shown=self.default not in ("", None),
+        )
         return self._parameter(Annotated[kind | None if self.default is None else kind, info])
 
     def of_flow(self) -> inspect.Parameter:
@@ -105,6 +103,22 @@ class Parameter:
     def _parameter(self, annotation: Any) -> inspect.Parameter:
         keyword = inspect.Parameter.KEYWORD_ONLY
         return inspect.Parameter(self.name, keyword, default=self.default, annotation=annotation)
+
+
+def typed(
+    option: Option, field: str, *, metavar: str = "", negated: bool = False, shown: bool = False
+) -> Any:
+    """What Typer makes an option from, or a positional argument.
+
+    metavar: Where the option has none. negated: With a `--no-` as well. shown: With its default.
+    """
+    metavar = option.metavar or metavar
+    if option.place:
+        return typer.Argument(metavar=metavar, help=option.help, show_default=False)
+    flag = option.flag(field)
+    if negated:
+        flag += f"/--no-{flag.removeprefix('--')}"
+    return typer.Option(flag, help=option.help, metavar=metavar or None, show_default=shown)
 
 
 def parameters(model: type[BaseModel], *, absent: bool = False) -> list[Parameter]:

@@ -12,6 +12,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 from glassplate.codecs import Target
 from glassplate.codecs.option import Option
 from glassplate.pipelines.jobs.config import JobConfig
+from glassplate.pipelines.options import MAX_PIXELS
 from glassplate.pipelines.pictures.limits import DEFAULT_MAX_PIXELS
 from glassplate.pipelines.sources.choice import Choice
 
@@ -151,9 +152,7 @@ class CompressConfig(JobConfig):
             metavar="SHARE",
         ),
     ] = None
-    max_pixels: Annotated[
-        int, Option("Larger pictures are not decoded: a guard against bombs."), Field(ge=1)
-    ] = DEFAULT_MAX_PIXELS
+    max_pixels: Annotated[int, MAX_PIXELS, Field(ge=1)] = DEFAULT_MAX_PIXELS
     damaged: Annotated[
         Literal["keep", "fail"],
         Option("Keep damaged pictures bit for bit, or let them fail and leave them out."),

@@ -10,6 +10,7 @@ from glassplate.codecs.base import Device
 from glassplate.codecs.option import Option
 from glassplate.pipelines.jobs.memory import Bytes, default_workers, share_of_memory
 from glassplate.pipelines.jobs.runners import LocalRunner, Runner
+from glassplate.pipelines.options import ARCHIVE, DEVICE
 
 MOST_WORKERS = 256
 
@@ -30,7 +31,7 @@ class JobConfig(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    archive: Annotated[str, Option("The archive: a directory or URL.", metavar="ARCHIVE", place=2)]
+    archive: Annotated[str, ARCHIVE]
     runner: Annotated[
         Runner,
         Option(
@@ -61,9 +62,7 @@ class JobConfig(BaseModel):
             metavar="BYTES",
         ),
     ] = None
-    device: Annotated[
-        Device, Option("Where codecs that use torch run; cuda without a GPU is an error.")
-    ] = "auto"
+    device: Annotated[Device, DEVICE] = "auto"
 
     @model_validator(mode="before")
     @classmethod

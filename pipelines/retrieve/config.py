@@ -12,6 +12,7 @@ from glassplate.codecs.option import Option
 from glassplate.codecs.refine.options import RefineOptions
 from glassplate.codecs.restore.options import RestoreOptions
 from glassplate.pipelines.jobs.config import JobConfig
+from glassplate.pipelines.options import FORMAT, LOSSY, MAX_PIXELS, WHERE
 from glassplate.pipelines.pictures.limits import DEFAULT_MAX_PIXELS
 
 
@@ -37,22 +38,10 @@ class RetrieveConfig(JobConfig):
             place=3,
         ),
     ]
-    where: Annotated[
-        str | None,
-        Option(
-            'A DuckDB condition over the catalogue: "width > 1000 and psnr < 32".', metavar="SQL"
-        ),
-    ] = None
-    format: Annotated[
-        str | None, Option("Write all as png, tiff, jpg, ..."), Field(pattern=r"^\.?[A-Za-z0-9]+$")
-    ] = None
-    lossy: Annotated[
-        bool,
-        Option("Also where the format has no place for all of it: 16-bit colours, alpha, frames."),
-    ] = False
-    max_pixels: Annotated[
-        int, Option("Larger pictures are not decoded: a guard against bombs."), Field(ge=1)
-    ] = DEFAULT_MAX_PIXELS
+    where: Annotated[str | None, WHERE] = None
+    format: Annotated[str | None, FORMAT, Field(pattern=r"^\.?[A-Za-z0-9]+$")] = None
+    lossy: Annotated[bool, LOSSY] = False
+    max_pixels: Annotated[int, MAX_PIXELS, Field(ge=1)] = DEFAULT_MAX_PIXELS
     refine: RefineOptions | None = None
     restore: RestoreOptions | None = None
     retry_failed: Annotated[bool, Option("Try again what could not be given back before.")] = False
