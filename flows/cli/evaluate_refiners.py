@@ -12,6 +12,7 @@ from glassplate.codecs.errors import ConfigError
 from glassplate.flows.options.values import validated
 from glassplate.flows.terminal.live import live_count
 from glassplate.flows.terminal.output import Output, one_line
+from glassplate.flows.terminal.wording import counted
 
 if TYPE_CHECKING:
     from glassplate.pipelines.evaluate.refiners import RefineEvaluateConfig
@@ -99,4 +100,6 @@ def run_refine(output: Output, config: RefineEvaluateConfig, out: Path, *, shown
             f"FID is over {evaluation.fid_patches[0]} patches, fewer than its {DIMENSIONS}"
             " dimensions: it is biased, and compares only within this table."
         )
-    output.message(f"{len(evaluation.pictures)} pictures. Wrote {one_line(str(files[1]))}")
+    output.message(
+        f"{counted(len(evaluation.pictures), 'picture')}. Wrote {one_line(str(files[1]))}"
+    )

@@ -31,7 +31,7 @@ from glassplate.flows.options.signature import command
 from glassplate.flows.terminal.exit_codes import ExitCode
 from glassplate.flows.terminal.live import live_count
 from glassplate.flows.terminal.output import Output, human_bytes, one_line
-from glassplate.flows.terminal.wording import sum_of
+from glassplate.flows.terminal.wording import counted, sum_of
 
 if TYPE_CHECKING:
     from glassplate.codecs import Region
@@ -248,9 +248,9 @@ def verify(
         for damage in report.damages:
             _show_damage(output, damage)
         output.message(
-            f"{report.files} files, {human_bytes(report.bytes)}, "
-            f"{report.shards} of {report.shards_total} shards: "
-            + ("sound" if report.ok else f"{len(report.damages)} damages")
+            f"{counted(report.files, 'file')}, {human_bytes(report.bytes)}, "
+            f"{report.shards} of {counted(report.shards_total, 'shard')}: "
+            + ("sound" if report.ok else counted(len(report.damages), "damage"))
         )
     if not report.ok:
         raise typer.Exit(ExitCode.DAMAGED)

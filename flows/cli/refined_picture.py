@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from glassplate.flows.terminal.live import live_count
 from glassplate.flows.terminal.output import Output, human_bytes, human_seconds, one_line
+from glassplate.flows.terminal.wording import counted
 
 if TYPE_CHECKING:
     from glassplate.codecs import Region
@@ -52,6 +53,6 @@ def report_refined(output: Output, path: Path, picture: RefinedPicture) -> None:
         return
     output.message(
         f"wrote {one_line(str(path))} ({human_bytes(size)}), refined by {facts['refiner']} in "
-        f"{facts['steps']} steps, strength {facts['strength']:g}, seed {facts['seed']}; "
+        f"{counted(facts['steps'], 'step')}, strength {facts['strength']:g}, seed {facts['seed']}; "
         f"mean change {facts['mean_detail']:.2f} of 255"
     )

@@ -10,6 +10,7 @@ import typer
 
 from glassplate.flows.options.common import JsonOption, output_of
 from glassplate.flows.terminal.output import Output, one_line
+from glassplate.flows.terminal.wording import counted
 
 
 def codecs(
@@ -166,4 +167,4 @@ def demo(
         for file in files:
             output.record({"file": str(file)})
     else:
-        output.message(f"wrote {len(files)} files to {one_line(str(directory))}")
+        output.message(f"wrote {counted(len(files), 'file')} to {one_line(str(directory))}")

@@ -14,6 +14,7 @@ from glassplate.flows.options.signature import as_command
 from glassplate.flows.options.training import check_budget
 from glassplate.flows.terminal.command import Command
 from glassplate.flows.terminal.output import one_line
+from glassplate.flows.terminal.wording import counted
 
 if TYPE_CHECKING:
     from glassplate.codecs.autoencoder.training.study import Result
@@ -67,8 +68,8 @@ def _autoencoder(
         if output.as_json:
             output.record({"event": "result", **asdict(result)})
         output.message(
-            f"{result.arm}, {result.bits} bits: {result.bpp:.3f} bpp, {result.psnr:.2f} dB "
-            f"after {result.steps} steps"
+            f"{result.arm}, {counted(result.bits, 'bit')}: {result.bpp:.3f} bpp, "
+            f"{result.psnr:.2f} dB after {counted(result.steps, 'step')}"
         )
 
     results = run_study(_late_twice_as_wide(config), arms, chosen, on_result=tell)

@@ -12,6 +12,7 @@ from prefect.logging import get_run_logger
 
 from glassplate.flows.options.common import parse_duration, parse_subset
 from glassplate.flows.scheduled.fixity import append_line, check, record_of
+from glassplate.flows.terminal.wording import are, counted
 from glassplate.pipelines import open_archive
 from glassplate.pipelines.archive.upkeep.verify import VerifyReport
 from glassplate.pipelines.errors import ShardDamagedError
@@ -45,8 +46,10 @@ def verify_archive_flow(
     )
     if not report.ok:
         hit = sum(len(damage.image_ids) or len(damage.names) for damage in report.damages)
+        files = len(report.damages)
         raise ShardDamagedError(
-            f"{len(report.damages)} files are damaged, {hit} pictures are hit",
+            f"{counted(files, 'file')} {are(files)} damaged, "
+            f"{counted(hit, 'picture')} {are(hit)} hit",
             "The artifact verify-result and the log name them. Restore the files from a copy.",
             archive,
         )
@@ -62,8 +65,9 @@ def check_fixity(
     report = check(opened, subset, max_duration, decode=decode)
     append_line(log, record_of(opened, report))
     summary = (
-        f"{report.files} files, {report.bytes} bytes, {report.shards} of {report.shards_total} "
-        f"shards of {archive}: " + ("sound" if report.ok else f"{len(report.damages)} damages")
+        f"{counted(report.files, 'file')}, {report.bytes} bytes, {report.shards} of "
+        f"{counted(report.shards_total, 'shard')} of {archive}: "
+        + ("sound" if report.ok else counted(len(report.damages), "damage"))
     )
     get_run_logger().info(summary)
     damages = [

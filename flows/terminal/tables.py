@@ -9,7 +9,8 @@ from rich.cells import cell_len
 from rich.table import Table
 from rich.text import Text
 
-_GAP = 2
+_GAPS = (2, 1)
+"""Cells between columns: as usual, and where that is one column too many."""
 _LEAST = 20
 """Cells that a column of long text has, unless the terminal is narrower than that."""
 
@@ -49,17 +50,26 @@ def fitting(
     order = [column for name in spare for column in columns if column.name == name]
     order += [column for column in reversed(columns[1:]) if column not in order]
     for column in order:
-        if sum(one.least + _GAP for one in shown) - _GAP <= width:
+        if _least(shown, _GAPS[-1]) <= width:
             break
         shown.remove(column)
         left_out.append(column)
     return shown, left_out
 
 
+def gap_of(columns: Sequence[Column], width: int) -> int:
+    """Cells between columns in a terminal."""
+    return next((gap for gap in _GAPS if _least(columns, gap) <= width), _GAPS[-1])
+
+
+def _least(columns: Sequence[Column], gap: int) -> int:
+    return sum(column.least + gap for column in columns) - gap
+
+
 def widths(columns: Sequence[Column], width: int) -> list[int]:
     """Cells for each column, given in turn to whatever could use more."""
     given = [min(column.least, width) for column in columns]
-    free = width - sum(given) - _GAP * (len(columns) - 1)
+    free = width - sum(given) - gap_of(columns, width) * (len(columns) - 1)
     while free > 0 and (wanting := [i for i, c in enumerate(columns) if given[i] < c.most]):
         narrowest = min(wanting, key=lambda i: given[i])
         given[narrowest] += 1
@@ -69,7 +79,8 @@ def widths(columns: Sequence[Column], width: int) -> list[int]:
 
 def table_of(columns: Sequence[Column], width: int | None) -> Table:
     """The table. width: Of the terminal; None: as wide as it is."""
-    table = Table(box=None, pad_edge=False, header_style="bold", padding=(0, _GAP, 0, 0))
+    gap = gap_of(columns, width) if width else _GAPS[0]
+    table = Table(box=None, pad_edge=False, header_style="bold", padding=(0, gap, 0, 0))
     given = widths(columns, width) if width else [column.most for column in columns]
     for column, cells in zip(columns, given, strict=True):
         table.add_column(

@@ -30,16 +30,17 @@ def record_of(result: Compaction) -> dict[str, Any]:
 def lines_of(result: Compaction) -> list[str]:
     """The same for people."""
     if result.snapshot is None:
-        lines = [f"nothing to merge: {result.shards_before} shards"]
+        lines = [f"nothing to merge: {counted(result.shards_before, 'shard')}"]
     else:
         lines = [
-            f"{result.shards_before} shards became {result.shards_after}, "
+            f"{counted(result.shards_before, 'shard')} became {result.shards_after}, "
             f"snapshot {result.snapshot.number}"
         ]
     expired = result.expired
     if expired.snapshots:
         lines.append(
-            f"{expired.snapshots} snapshots forgotten, {expired.files} files deleted, "
+            f"{counted(expired.snapshots, 'snapshot')} forgotten, "
+            f"{counted(expired.files, 'file')} deleted, "
             f"{human_bytes(expired.bytes)}"
         )
     return lines

@@ -253,7 +253,7 @@ def test_verify_finds_a_sound_archive_sound(glassplate: Run, archive: Path) -> N
     done = glassplate("verify", archive, "--decode")
     assert done.code == ExitCode.OK
     assert done.out == ""
-    assert "1 of 1 shards: sound" in done.err
+    assert "1 of 1 shard: sound" in done.err
     (record,) = _records(glassplate("verify", archive, "--subset", "5%", "--json"))
     assert (record["ok"], record["damages"], record["shards"]) == (True, [], 1)
 
