@@ -13,7 +13,7 @@ from PIL import Image
 
 from glassplate.codecs.base import Region
 from glassplate.codecs.container.bitstream import unpack
-from glassplate.codecs.errors import TooManyPixelsError
+from glassplate.codecs.errors import TooManyPixelsError, UnsupportedImageError
 from glassplate.flows.server.protocol.cache import ByteBoundedCache
 from glassplate.flows.server.protocol.config import TILE
 from glassplate.pipelines.archive.deliver.holds import with_loss
@@ -69,7 +69,10 @@ class PixelReader:
         return _Facts((stored.file.path, stored.row), header.tile_size > 0 and header.channels > 0)
 
     def _decode(self, image_id: str, region: Region | None) -> Image.Image:
-        return shown(self.archive.get(image_id, region, lossy=True))
+        try:
+            return shown(self.archive.get(image_id, region, lossy=True))
+        except UnsupportedImageError as error:
+            raise UnsupportedImageError(error.cause, "Get the original.", error.subject) from error
 
     def _from_blocks(
         self, image_id: str, facts: _Facts, region: Region, blocks: list[tuple[int, int]]
