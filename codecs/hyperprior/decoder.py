@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -10,6 +11,7 @@ import torch
 from torch import Tensor
 
 from glassplate.codecs.base import Pixels, Region
+from glassplate.codecs.cache import ByteBoundedCache
 from glassplate.codecs.container.bitstream import Container
 from glassplate.codecs.container.tiles import Grid, Rect, batches
 from glassplate.codecs.errors import BitstreamError
@@ -20,6 +22,10 @@ from glassplate.codecs.hyperprior.parsing.entropy import TileSymbols
 from glassplate.codecs.hyperprior.runtime import Runtime
 from glassplate.codecs.memory import empty_picture
 from glassplate.codecs.read_ahead import ahead
+
+LATENTS: ByteBoundedCache[Tensor] = ByteBoundedCache(0)
+"""Tiles' latents of this process, by what they are decoded from. A service that is asked for the
+regions of a picture one after the other gives it a capacity; elsewhere nothing is kept."""
 
 
 class PictureDecoder:
@@ -108,11 +114,23 @@ class PictureDecoder:
     def _latent(self, tile: int) -> Tensor:
         """Of one tile, which is let go after its last use."""
         if tile not in self._latents:
-            self.parsed.append(tile)
-            nets = self.runtime.tile_nets(self.quality)
-            self._latents[tile] = decode_tile(nets, self.symbols(tile))
+            self._latents[tile] = self._kept_latent(tile) if LATENTS.capacity else self._parse(tile)
         self._uses[tile] -= 1
         return self._latents[tile] if self._uses[tile] else self._latents.pop(tile)
+
+    def _parse(self, tile: int) -> Tensor:
+        self.parsed.append(tile)
+        return decode_tile(self.runtime.tile_nets(self.quality), self.symbols(tile))
+
+    def _kept_latent(self, tile: int) -> Tensor:
+        digest = hashlib.sha256(self.container.payload(tile)).digest()
+        codec = self.container.header.fingerprint, self.runtime.device
+        key = (digest, codec, self.grid.rect(tile), self.quality)
+        latent = LATENTS.get(key)
+        if latent is None:
+            latent = self._parse(tile)
+            LATENTS.put(key, latent, latent.nbytes)
+        return latent
 
 
 @dataclass(frozen=True)

@@ -11,11 +11,11 @@ from typing import Any, TypeVar
 
 from starlette.requests import Request
 
+from glassplate.codecs.cache import ByteBoundedCache
 from glassplate.codecs.errors import GlassplateError
 from glassplate.codecs.refine.decoders import DECODERS
 from glassplate.flows.server.catalogue import Catalogue, View
 from glassplate.flows.server.processes.decode_pool import DecodePool, Done
-from glassplate.flows.server.protocol.cache import ByteBoundedCache
 from glassplate.flows.server.protocol.config import TILE, ServeConfig
 from glassplate.flows.server.protocol.errors import code_of
 from glassplate.flows.server.protocol.image_request import REFINED, Rendering
@@ -30,7 +30,7 @@ _SEARCHER = "glassplate.flows.server.processes.querying"
 _FORGOTTEN = ("bad-archive", "shard-damaged")
 """Errors that a snapshot ends with whose files were removed; a newer one may do better."""
 
-_WHOLE = 2 * TILE
+_WHOLE = 4 * TILE
 """Side of the squares of a tiled picture that go to different processes."""
 
 

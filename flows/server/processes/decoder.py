@@ -14,10 +14,11 @@ import torch
 from PIL import Image
 
 from glassplate.codecs.base import Region
+from glassplate.codecs.cache import ByteBoundedCache
+from glassplate.codecs.hyperprior.decoder import LATENTS
 from glassplate.codecs.refine.options import RefineOptions
 from glassplate.flows.server.processes.pixels import PixelReader, shown
 from glassplate.flows.server.processes.process import answers
-from glassplate.flows.server.protocol.cache import ByteBoundedCache
 from glassplate.flows.server.protocol.image_request import FORMATS, REFINED, Rendering
 from glassplate.pipelines import Archive
 from glassplate.pipelines.archive.deliver.embed import file_bytes
@@ -37,7 +38,8 @@ def greeted(greeting: str) -> Answer:
     """What answers requests for pictures and originals."""
     told = json.loads(greeting)
     torch.set_num_threads(told["threads"])
-    cache: ByteBoundedCache[Image.Image] = ByteBoundedCache(told["cache"])
+    LATENTS.capacity = told["cache"] // 2
+    cache: ByteBoundedCache[Image.Image] = ByteBoundedCache(told["cache"] - LATENTS.capacity)
     reader: PixelReader | None = None
 
     def fulfil(archive: Archive, request: Mapping[str, Any]) -> dict[str, Any]:

@@ -12,9 +12,9 @@ from functools import lru_cache
 from PIL import Image
 
 from glassplate.codecs.base import Region
+from glassplate.codecs.cache import ByteBoundedCache
 from glassplate.codecs.container.bitstream import unpack
 from glassplate.codecs.errors import TooManyPixelsError, UnsupportedImageError
-from glassplate.flows.server.protocol.cache import ByteBoundedCache
 from glassplate.flows.server.protocol.config import TILE
 from glassplate.pipelines.archive.deliver.holds import with_loss
 from glassplate.pipelines.archive.read.reader import Archive

@@ -20,7 +20,7 @@ class ServeConfig(BaseModel):
     refine: The refiner behind the quality `refined`; None: there is none.
     max_area: Pixels of the largest picture that is sent. max_pixels: Of the largest decoded.
     workers: Decoding processes. worker_memory: Bytes that each may take.
-    cache: Bytes for finished answers (half) and decoded pixels (the other half).
+    cache: Bytes for finished answers (half), decoded pixels and latents (the other half).
     waiting: Requests that may wait for a decoder; the next is refused with 503.
     timeout: Seconds that a request may take, and a client to take a part of its answer.
     connections: Open at a time; beyond them new ones are closed.

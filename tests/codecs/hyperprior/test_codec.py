@@ -11,8 +11,11 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from glassplate.codecs import Pixels, Region, Target
+from glassplate.codecs.cache import ByteBoundedCache
 from glassplate.codecs.errors import BitstreamError, TargetMissedError, UnsupportedImageError
+from glassplate.codecs.hyperprior import decoder
 from glassplate.codecs.hyperprior.codec import HyperpriorCodec, HyperpriorConfig
+from glassplate.codecs.hyperprior.decoder import decode_pictures
 from glassplate.codecs.measures.pixels import psnr
 
 shared = settings(
@@ -124,6 +127,25 @@ def test_a_region_reads_only_its_tiles(codec: HyperpriorCodec, photo: Pixels) ->
     assert len(inside.parsed) == 4  # 200..210 lies 8 pixels from a corner of four tiles
     with pytest.raises(ValueError, match="outside"):
         codec.decode([stream], Region(x=512, y=0, width=1, height=1))
+
+
+def test_latents_may_be_kept_for_the_next_region(
+    codec: HyperpriorCodec, photo: Pixels, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The pixels are the same, what was parsed once is not parsed again, and it is bounded."""
+    streams = [codec.encode([photo], Target(quality=q))[0].bitstream for q in (30, 60)]
+    region = Region(x=200, y=200, width=10, height=10)
+    expected = [codec.decode([stream], region)[0] for stream in streams]
+    kept: ByteBoundedCache[torch.Tensor] = ByteBoundedCache(1 << 22)
+    monkeypatch.setattr(decoder, "LATENTS", kept)
+    for parsed in (4, 0):
+        for stream, pixels in zip(streams, expected, strict=True):
+            opened = codec.open(stream, region)
+            (decoded,) = decode_pictures(codec.runtime, [opened])
+            assert np.array_equal(decoded, pixels)
+            assert len(opened.parsed) == parsed
+    codec.decode([streams[0]])
+    assert 0 < kept.bytes <= kept.capacity
 
 
 def test_grey_stays_grey(codec: HyperpriorCodec, small_photo: Pixels) -> None:

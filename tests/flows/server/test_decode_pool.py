@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 
+from glassplate.codecs.cache import ByteBoundedCache
 from glassplate.codecs.errors import GlassplateError
 from glassplate.flows.server.processes.decode_pool import DecodePool
-from glassplate.flows.server.protocol.cache import ByteBoundedCache
 from glassplate.flows.server.protocol.errors import AnsweredError, BusyError, code_of, status_of
 
 Use = Callable[[DecodePool], Awaitable[Any]]
