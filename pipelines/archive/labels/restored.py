@@ -22,10 +22,14 @@ _METADATA = ("icc_profile", "exif", "xmp", "segments", "dpi", "comment")
 
 @dataclass(frozen=True)
 class RestoredPicture:
-    """A restored picture, labelled in its XMP, and what the label says."""
+    """A restored picture, labelled in its XMP, and what the label says.
+
+    changed: False if a denoiser found nothing to take out: the picture is as it was.
+    """
 
     image: Image.Image
     facts: dict[str, Any]
+    changed: bool = True
 
 
 def facts_of(restorer: Restorer) -> dict[str, Any]:
@@ -62,8 +66,10 @@ def restored(
         )
     pixels = np.array(image)
     pixels = pixels[:, :, None] if pixels.ndim == 2 else pixels
-    picture = as_image(restorer.restore(pixels, progress))
+    found = restorer.find(pixels)
+    changed = not (found and found.is_clean)
+    picture = as_image(restorer.restore(pixels, progress, found))
     picture.info.update({name: info[name] for name in _METADATA if info.get(name)})
-    facts = facts_of(restorer)
-    picture.info["xmp"] = with_label(info.get("xmp"), facts)
-    return RestoredPicture(picture, facts)
+    facts = facts_of(restorer) | ({"found": str(found)} if found else {})
+    picture.info["xmp"] = with_label(info.get("xmp"), facts, changed=changed)
+    return RestoredPicture(picture, facts, changed)

@@ -27,22 +27,23 @@ _EMPTY = (
 ).encode()
 
 
-def with_label(xmp: bytes | None, facts: Mapping[str, Any]) -> bytes:
+def with_label(xmp: bytes | None, facts: Mapping[str, Any], *, changed: bool = True) -> bytes:
     """An XMP packet with everything the given one has, and the label.
 
     Args:
         xmp: What the picture has; one that is not XML cannot be merged with, and is left out.
         facts: Name -> value of our own properties, names as in Python.
+        changed: False: a model looked at the picture, and left it as it is; its source type stays.
     """
     document, rdf = _parse(xmp) or _parse(_EMPTY) or (None, None)
     assert document
     assert rdf
-    _forget(rdf)
+    _forget(rdf, {OWN, IPTC_EXT} if changed else {OWN})
     description = document.createElementNS(RDF, f"{rdf.prefix}:Description")
     description.setAttributeNS(RDF, f"{rdf.prefix}:about", _about(rdf))
     for prefix, namespace in (("Iptc4xmpExt", IPTC_EXT), ("glassplate", OWN)):
         description.setAttributeNS(XMLNS, f"xmlns:{prefix}", namespace)
-    properties = {"Iptc4xmpExt:DigitalSourceType": SOURCE_TYPE}
+    properties = {"Iptc4xmpExt:DigitalSourceType": SOURCE_TYPE} if changed else {}
     properties |= {f"glassplate:{_camel(name)}": str(value) for name, value in facts.items()}
     for name, value in properties.items():
         namespace = IPTC_EXT if name.startswith("Iptc") else OWN
@@ -67,19 +68,19 @@ def _parse(xmp: bytes | None) -> tuple[minidom.Document, minidom.Element] | None
     return (document, found[0]) if found else None
 
 
-def _forget(rdf: minidom.Element) -> None:
+def _forget(rdf: minidom.Element, namespaces: set[str]) -> None:
     """Take out what would contradict the label: an earlier source type, earlier facts."""
     for node in list(rdf.getElementsByTagName("*")):
         for attribute in list((node.attributes or {}).values()):
-            if _is_ours(attribute):
+            if _is_label(attribute, namespaces):
                 node.removeAttributeNode(attribute)
-        if _is_ours(node) and node.parentNode:
+        if _is_label(node, namespaces) and node.parentNode:
             node.parentNode.removeChild(node)
 
 
-def _is_ours(node: minidom.Node) -> bool:
-    name = (node.namespaceURI, node.localName)
-    return name == (IPTC_EXT, "DigitalSourceType") or name[0] == OWN
+def _is_label(node: minidom.Node, namespaces: set[str]) -> bool:
+    space, name = node.namespaceURI, node.localName
+    return space in namespaces and (space == OWN or name == "DigitalSourceType")
 
 
 def _about(rdf: minidom.Element) -> str:
