@@ -5,6 +5,7 @@ Measured before anything is taken out, so that a clean photograph is left alone.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -14,7 +15,7 @@ from glassplate.codecs.base import Pixels
 
 Floats = npt.NDArray[np.float64]
 
-CLEAN_SIGMA = 1.5
+CLEAN_SIGMA = 2.5
 """Noise below that is that of a good photograph, in levels of 255."""
 FAINT, STRONG = 10.0, 20.0
 """Noise up to the first sigma hides no detail; from the second on all is left to the network."""
@@ -34,6 +35,9 @@ _PERIODIC = 0.3
 """Mean cosine from which on coefficients are multiples of a step; clean pictures have 0.02."""
 _FLAT_SHARE = 1
 """Per cent of the blocks, the flattest ones, from which noise under JPEG is read."""
+_FEWEST = 8
+_MEDIAN_SQUARE = 0.4549
+"""Median of the square of a normal variable of variance 1."""
 _LEAST = 0.85
 """What these have of the noise that is everywhere, about: they are those that have the least."""
 _TEXTURE = 2.5
@@ -109,11 +113,12 @@ def find_damage(pixels: Pixels, seed: int = 0) -> Damage | None:
     if missing >= MISSING:
         return Damage(missing=missing)
     patches = _samples(pixels, 8, _PATCHES, random)
-    quality, at = jpeg_quality(pixels, random)
-    flat = flat_noise(_samples(pixels, 8, _BLOCKS, random, at))
-    if pixels.shape[2] == 1 or (patches == patches[..., :1]).all():
-        return Damage(flat, 0.0, quality)  # grey: no direction is without picture
-    return Damage(max(flat, noise_level(patches)), 0.0, quality)
+    is_grey = bool((patches == patches[..., :1]).all())
+    seen = pixels[..., :1] if is_grey else pixels
+    quality, at = jpeg_quality(seen, random)
+    flat = flat_noise(_samples(seen, 8, _BLOCKS, random, at), white=quality is None)
+    # of grey no direction is without picture
+    return Damage(flat if is_grey else max(flat, noise_level(patches)), 0.0, quality)
 
 
 def noise_level(patches: Pixels) -> float:
@@ -133,22 +138,28 @@ def noise_level(patches: Pixels) -> float:
     return 0.0
 
 
-def flat_noise(blocks: Pixels) -> float:
+def flat_noise(blocks: Pixels, *, white: bool) -> float:
     """Noise of the luma of (N, 8, 8, C), a JPEG's own blocks: what the flattest of them have.
 
     For what `noise_level` is blind to, as it looks where colours differ: grey pictures, noise that
     all colours share, and noise that went through JPEG, which empties those directions. 0 for as
     little as photographs without any flat place have.
+
+    white: Expect as much of it in the finest diagonal band, where texture has little (Donoho and
+        Johnstone, Ideal Spatial Adaptation by Wavelet Shrinkage, Biometrika 1994). JPEG empties it.
     """
-    luma, gain = _luma(blocks)
-    ramp = np.arange(8) - 3.5
-    plane = np.stack([np.ones(64), np.tile(ramp, 8), np.repeat(ramp, 8)], axis=1)
-    plane /= np.linalg.norm(plane, axis=0)
-    rows = luma.reshape(-1, 64)
-    rest = rows - (rows @ plane) @ plane.T
-    deviations = np.sqrt(np.square(rest).mean(axis=1))
-    found = float(np.percentile(deviations, _FLAT_SHARE))
-    return found / (gain * _LEAST) if found >= _TEXTURE else 0.0
+    share = ((blocks == 0) | (blocks == 255)).mean(axis=(1, 2, 3))
+    whole = blocks[(share < 0.02) | (share == 1)]  # clipped in part: noise that is cut off
+    luma, gain = _luma(whole if len(whole) >= _FEWEST else blocks)
+    squares = np.square(_DCT @ luma @ _DCT.T)
+    squares[:, [0, 0, 1], [0, 1, 0]] = 0  # a plane is no noise
+    energy = squares.mean(axis=(1, 2))
+    flattest = np.argsort(energy)[: max(_FEWEST, len(energy) * _FLAT_SHARE // 100)]
+    found = float(energy[flattest].max())
+    if white:
+        found = min(found, float(np.median(squares[flattest, 4:, 4:])) / _MEDIAN_SQUARE)
+    level = math.sqrt(found)
+    return level / (gain * _LEAST) if level >= _TEXTURE else 0.0
 
 
 def missing_share(windows: Pixels) -> float:
@@ -162,7 +173,18 @@ def missing_share(windows: Pixels) -> float:
     down = black[:, 1:][black[:, :-1]].mean()
     across = black[:, :, 1:][black[:, :, :-1]].mean()
     dependence = np.abs(np.array([down, across]) - share) / (1 - share)
-    return share if dependence.max() < 0.2 else 0.0
+    return share if dependence.max() < 0.2 else _alone(black)
+
+
+def _alone(black: npt.NDArray[np.bool_]) -> float:
+    """Share of pixels missing beside black lines or areas, from the black ones that are alone."""
+    alone = black[:, 1:-1, 1:-1].copy()
+    for near in (black[:, :-2, 1:-1], black[:, 2:, 1:-1], black[:, 1:-1, :-2], black[:, 1:-1, 2:]):
+        alone &= ~near
+    seen = found = float(alone.mean())
+    for _ in range(20):  # seen = found (1 - found)^4, up to a fifth
+        found = min(0.2, seen / (1 - found) ** 4)
+    return found if found >= MISSING else 0.0
 
 
 def jpeg_quality(pixels: Pixels, random: np.random.Generator) -> tuple[int | None, tuple[int, int]]:

@@ -146,7 +146,11 @@ def _enhance(
     else:
         width, height = picture.image.size
         shape = f"{width} x {height}, {human_bytes(size)}"
-        output.message(f"wrote {one_line(str(path))} ({shape}), labelled in its XMP")
+        wrote, found = f"wrote {one_line(str(path))} ({shape})", picture.facts.get("found")
+        if not picture.changed:
+            output.message(f"{wrote}: found {found}, left as it is")
+        else:
+            output.message(f"{wrote}{f', found {found}' if found else ''}, labelled in its XMP")
 
 
 def _free_path(name: str, options: RestoreOptions) -> Path:

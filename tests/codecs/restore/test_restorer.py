@@ -13,7 +13,8 @@ from thin_restorer import THIN_RESTORER, thin_restorer, write_restorer
 from glassplate.codecs import Pixels
 from glassplate.codecs.errors import TooManyPixelsError, WeightsError
 from glassplate.codecs.layers.windows import Windows
-from glassplate.codecs.restore.degradations import enlarge
+from glassplate.codecs.restore.damage import Damage
+from glassplate.codecs.restore.degradations import add_noise, enlarge
 from glassplate.codecs.restore.network import SIZES, RestorationNet
 from glassplate.codecs.restore.options import RestoreOptions
 from glassplate.codecs.restore.restorer import Restorer
@@ -70,13 +71,13 @@ def test_any_picture_is_restored(
 
 def test_grey_comes_out_as_grey_as_its_colours_would(photo: Pixels, weights: Path) -> None:
     grey = photo[:64, :64, :1] // 2 + 64  # so that no colour is clipped
-    restorer = Restorer(RestoreOptions(weights=weights), "cpu")
-    colours = restorer.restore(np.repeat(grey, 3, 2)).astype(float)
-    assert np.abs(restorer.restore(grey)[:, :, 0] - colours.mean(2)).max() <= 1
+    restorer, noise = Restorer(RestoreOptions(weights=weights), "cpu"), Damage(sigma=25)
+    colours = restorer.restore(np.repeat(grey, 3, 2), found=noise).astype(float)
+    assert np.abs(restorer.restore(grey, found=noise)[:, :, 0] - colours.mean(2)).max() <= 1
 
 
 def test_windows_leave_no_seams(photo: Pixels, weights: Path) -> None:
-    pixels = photo[:300, :350]
+    pixels = add_noise(photo[:300, :350], 40, np.random.default_rng(0))
     options = RestoreOptions(weights=weights)
     seen: list[tuple[int, int]] = []
     whole = Restorer(options, "cpu").restore(pixels)
@@ -84,6 +85,27 @@ def test_windows_leave_no_seams(photo: Pixels, weights: Path) -> None:
     assert np.abs(whole.astype(int) - pixels).mean() > 5
     assert np.abs(whole.astype(int) - tiled).mean() < 0.01
     assert seen[-1] == (6, 6)
+
+
+@pytest.mark.parametrize("sigma", [8, 15])  # held back by places, and in part
+def test_windows_leave_no_seams_where_less_is_taken_out(
+    photo: Pixels, weights: Path, sigma: float
+) -> None:
+    pixels = add_noise(photo[:300, :350], sigma, np.random.default_rng(0))
+    options = RestoreOptions(weights=weights)
+    whole = Restorer(options, "cpu").restore(pixels)
+    tiled = Restorer(options, "cpu", small_windows).restore(pixels)
+    assert np.abs(whole.astype(int) - pixels).mean() > 1
+    assert np.abs(whole.astype(int) - tiled).mean() < 0.01
+
+
+def test_no_more_is_taken_out_than_there_is(photo: Pixels, weights: Path) -> None:
+    """A network that changes everything by much: what comes out is near what went in."""
+    noisy = add_noise(photo, 6, np.random.default_rng(0))
+    restorer = Restorer(RestoreOptions(weights=weights), "cpu")
+    held, whole = restorer.restore(noisy), restorer.restore(noisy, found=Damage(missing=0.5))
+    changes = [np.square(out.astype(float) - noisy).mean() ** 0.5 for out in (held, whole)]
+    assert changes[0] < 1.1 * 6 < changes[1]
 
 
 def test_the_picture_given_stays_as_it_was(photo: Pixels, weights: Path) -> None:

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
+import skimage
+from PIL import Image
 
 from glassplate.codecs import Pixels
 from glassplate.codecs.measures.pixels import psnr
@@ -18,6 +22,14 @@ def part(photo: Pixels) -> Pixels:
     return np.ascontiguousarray(photo[:160, 100:260])
 
 
+def pixels_of(name: str) -> Pixels:
+    """A photograph of scikit-image's wheel, grey or RGB."""
+    with Image.open(Path(skimage.__file__).parent / "data" / f"{name}.png") as image:
+        grey = image.mode == "L"
+        pixels = np.array(image if grey else image.convert("RGB"))
+    return pixels[:, :, None] if grey else pixels
+
+
 @pytest.fixture(scope="module")
 def denoiser() -> Restorer:
     return Restorer(RestoreOptions(), "cpu")
@@ -27,6 +39,26 @@ def denoiser() -> Restorer:
 def test_noise(part: Pixels, denoiser: Restorer, sigma: float, gain: float) -> None:
     noisy = add_noise(part, sigma, np.random.default_rng(0))
     assert psnr(part, denoiser.restore(noisy)) > psnr(part, noisy) + gain
+
+
+def test_clean_photographs_are_left_alone(denoiser: Restorer) -> None:
+    for name in ("coffee", "camera", "motorcycle_left", "gravel", "coins"):
+        pixels = pixels_of(name)
+        assert np.array_equal(denoiser.restore(pixels), pixels), name
+
+
+@pytest.mark.parametrize("name", ["coffee", "motorcycle_left", "astronaut"])
+@pytest.mark.parametrize("sigma", [1, 2, 5])
+def test_faint_noise_costs_no_detail(denoiser: Restorer, name: str, sigma: float) -> None:
+    clean = np.ascontiguousarray(pixels_of(name)[100:300, 100:300])
+    noisy = add_noise(clean, sigma, np.random.default_rng(0))
+    assert psnr(clean, denoiser.restore(noisy)) > psnr(clean, noisy) - 0.5
+
+
+@pytest.mark.parametrize("quality", [75, 90, 98])
+def test_a_good_jpeg_loses_no_detail(part: Pixels, denoiser: Restorer, quality: int) -> None:
+    file = jpeg(part, quality)
+    assert psnr(part, denoiser.restore(file)) > psnr(part, file) - 0.5
 
 
 def test_grey_noise(part: Pixels, denoiser: Restorer) -> None:

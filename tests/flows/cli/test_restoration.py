@@ -7,6 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from PIL import Image
 from thin_restorer import THIN_RESTORER, write_restorer
@@ -14,6 +15,7 @@ from thin_restorer import THIN_RESTORER, write_restorer
 from glassplate.codecs import Pixels, Region
 from glassplate.codecs.errors import ConfigError
 from glassplate.codecs.refine.options import RefineOptions
+from glassplate.codecs.restore.degradations import add_noise
 from glassplate.codecs.restore.network import SIZES
 from glassplate.codecs.restore.options import RestoreOptions
 from glassplate.flows.terminal.exit_codes import ExitCode
@@ -57,6 +59,29 @@ def test_a_picture_of_an_archive_is_restored(
         assert image.size == size
     for said in (SOURCE_TYPE, record["restorer_weights_sha256"], record["restorer"]):
         assert said in xmp_of(out)
+
+
+def test_what_was_found_is_said(
+    tmp_path: Path, photo: Pixels, weights: Path, glassplate: Run
+) -> None:
+    """Noise by its sigma, in the label, too; a clean picture comes out as it is, and says so."""
+    clean, noisy = photo // 2 + 64, tmp_path / "noisy.png"
+    Image.fromarray(add_noise(clean, 20, np.random.default_rng(0))).save(noisy)
+    out = tmp_path / "out.png"
+    command = ("--denoise", "--restorer-weights", weights, "-o", out)
+    done = glassplate("enhance", noisy, *command)
+    assert "found noise of sigma 20" in done.err
+    assert "labelled in its XMP" in done.err
+    assert SOURCE_TYPE in xmp_of(out)
+    assert "<glassplate:Found>noise of sigma 20" in xmp_of(out)
+
+    Image.fromarray(clean).resize((256, 256), Image.Resampling.BOX).save(tmp_path / "clean.png")
+    done = glassplate("enhance", tmp_path / "clean.png", *command)
+    assert "found no noise, left as it is" in done.err
+    assert SOURCE_TYPE not in xmp_of(out)
+    assert "<glassplate:Found>no noise" in xmp_of(out)
+    with Image.open(out) as image, Image.open(tmp_path / "clean.png") as source:
+        assert np.array_equal(image, source)
 
 
 @pytest.mark.parametrize("mode", ["L", "RGB", "RGBA", "P"])
