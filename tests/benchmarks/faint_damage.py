@@ -1,7 +1,7 @@
 """Denoising of pictures with little to take out: `python -m tests.benchmarks.faint_damage FOLDER`.
 
-FOLDER holds the Kodak pictures, of which every second is taken. `whole`: all that the network changes
-is taken over, whatever was found in the picture.
+FOLDER holds the Kodak pictures, of which every second is taken. `whole`: all that the network
+changes is taken over, whatever was found in the picture.
 """
 
 from __future__ import annotations
