@@ -164,7 +164,7 @@ def flat_noise(blocks: Pixels, *, white: bool) -> float:
 
 def missing_share(windows: Pixels) -> float:
     """Share of black pixels that lie at random, (N, S, S, C); 0 if they form lines or areas."""
-    black = ~windows.any(axis=3)
+    black: npt.NDArray[np.bool_] = ~np.asarray(windows.any(axis=3))
     seen = windows.sum(axis=(1, 2, 3)) / np.maximum(1, (~black).sum(axis=(1, 2)) * windows.shape[3])
     black = black[(seen > _BRIGHT) & (black.mean(axis=(1, 2)) < 0.9)]  # no night, no frames
     share = float(black.mean()) if black.size else 0.0
@@ -216,7 +216,8 @@ def _periodicity(coefficients: Floats, steps: npt.NDArray[np.integer]) -> float:
 
 def _steps(quality: int) -> npt.NDArray[np.integer]:
     scale = 5000 // quality if quality < 50 else 200 - 2 * quality
-    return np.clip((_TABLE * scale + 50) // 100, 1, 255)
+    steps: npt.NDArray[np.integer] = np.clip((_TABLE * scale + 50) // 100, 1, 255)
+    return steps
 
 
 def _grid(pixels: Pixels, random: np.random.Generator) -> tuple[int, int]:
