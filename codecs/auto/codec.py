@@ -34,8 +34,8 @@ from glassplate.codecs.registry import get_codec
 
 Name = Literal["hyperprior", "jxl", "avif"]
 
-_FOR_THE_EYE = ("hyperprior:tune=eye", "jxl", "avif", "avif:subsampling=4:4:4")
-_FOR_SQUARED_ERRORS = ("hyperprior", "jxl", "avif:tune=psnr", "avif:subsampling=4:4:4+tune=psnr")
+_FOR_THE_EYE = ("hyperprior:tune=eye", "jxl", "avif:subsampling=4:4:4", "avif")
+_FOR_SQUARED_ERRORS = ("hyperprior", "jxl", "avif:subsampling=4:4:4+tune=psnr", "avif:tune=psnr")
 """Candidates with their options, where those are not the defaults; the fastest first."""
 
 _TENTHS = ("hyperprior", "jxl")

@@ -22,9 +22,9 @@ from glassplate.codecs.errors import EncodeError
 from glassplate.codecs.measures.pixels import psnr
 from glassplate.codecs.search import Curve, Search, interpolated, mean_curve, reached
 
-MARGINS = (0.06, 0.03)
+MARGINS = (0.045, 0.02)
 """By how much a prediction from one trial, and from more, may be too high: log2 of bytes."""
-UNTRIED, UNTRIED_SIBLING = 0.3, 0.08
+UNTRIED, UNTRIED_SIBLING = 0.3, 0.05
 """The same before the first trial, from other codecs, and from the same one with other options."""
 POINTS = 25.0
 """A bit budget is met by all, and SSIMULACRA2 compared: points that count as one log2 of bytes."""

@@ -195,6 +195,8 @@ def _form(annotation: Any) -> Form:
         return Form(_form(inner[0]).kind, many=True)
     if origin is dict:
         return Form(pairs=True)
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return Form(dict)  # as JSON; on a command line what the configuration reads
     kinds = _kinds(annotation)
     if kinds == [annotation]:
         raise TypeError(f"an option cannot be a {annotation}")

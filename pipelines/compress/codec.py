@@ -6,7 +6,7 @@ from pathlib import Path
 
 from glassplate.codecs import Codec, FileCodec, get_codec
 from glassplate.codecs.base import resolve_device
-from glassplate.codecs.errors import ConfigError
+from glassplate.codecs.errors import ConfigError, GlassplateError
 from glassplate.pipelines.codec_choice import import_plugins
 from glassplate.pipelines.compress.config import CompressConfig
 
@@ -23,3 +23,15 @@ def build_codec(config: CompressConfig) -> Codec | FileCodec:
     if weights and not codec.spec.weights_sha256:
         raise ConfigError("has no weights", "Leave out --weights.", f"codec {config.codec}")
     return codec
+
+
+def build_codecs(config: CompressConfig) -> list[Codec | FileCodec]:
+    """The same for the run, then for each of its rules, which errors name."""
+    codecs = [build_codec(config)]
+    for number, (rule, way) in enumerate(zip(config.rules, config.ways[1:], strict=True), 1):
+        try:
+            codecs.append(build_codec(way))
+        except GlassplateError as error:
+            subject = f"--rules, rule {number} ({', '.join(rule.match)}): {error.subject}"
+            raise type(error)(error.cause, error.fix, subject.removesuffix(": ")) from error
+    return codecs

@@ -11,6 +11,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
 from glassplate.codecs import Target
 from glassplate.codecs.option import Option
+from glassplate.pipelines.compress.rules import Preset, Rule, first_match, read_rules, with_preset
 from glassplate.pipelines.jobs.config import JobConfig
 from glassplate.pipelines.options import MAX_PIXELS
 from glassplate.pipelines.pictures.limits import DEFAULT_MAX_PIXELS
@@ -76,6 +77,7 @@ class CompressConfig(JobConfig):
     include, exclude: globs for names below the source's root; see `sources.choice`.
     weights: of the codec: a file or folder that every worker can read, or what else it knows;
         without them the shipped ones.
+    preset: says codec and target. rules: for names that match, they hold instead of those.
     measures: of verified pictures beside PSNR, which is always measured, and what the target names.
     plugins: modules that every worker imports first; they `register` codecs of their own.
     damaged: whether a damaged picture is kept bit for bit, or fails.
@@ -111,9 +113,21 @@ class CompressConfig(JobConfig):
             metavar="GLOB",
         ),
     ] = ()
-    codec: Annotated[str, Option("A name that `glassplate codecs` lists.", metavar="NAME")] = (
-        "hyperprior"
-    )
+    preset: Annotated[
+        Preset | None,
+        Option(
+            "Codec and target in one word: lossless (JPEG files bit for bit), visually-lossless"
+            " (SSIMULACRA2 90), small (65), by codec auto; latents, by codec vae.",
+        ),
+    ] = None
+    codec: Annotated[
+        str,
+        Option(
+            "A name that `glassplate codecs` lists; hyperprior without one.",
+            metavar="NAME",
+            depends=True,
+        ),
+    ] = "hyperprior"
     codec_options: Annotated[
         dict[str, Any],
         Option(
@@ -130,6 +144,15 @@ class CompressConfig(JobConfig):
         ),
     ] = None
     target: Target = Target()
+    rules: Annotated[
+        tuple[Rule, ...],
+        Option(
+            "A TOML file with codec and target for kinds of input; the first [[rule]] whose match"
+            " is like a file's name holds.",
+            metavar="FILE",
+        ),
+        BeforeValidator(read_rules),
+    ] = ()
     retry_failed: Annotated[
         bool,
         Option(
@@ -201,6 +224,22 @@ class CompressConfig(JobConfig):
         ),
     ] = ()
 
+    @model_validator(mode="before")
+    @classmethod
+    def _with_preset(cls, fields: Any) -> Any:
+        return with_preset(fields)
+
+    @property
+    def ways(self) -> tuple[CompressConfig, ...]:
+        """The run's own options, then those of each rule; what it does not say, the run says."""
+        said = [rule.fields for rule in self.rules]
+        return (self, *(self.model_copy(update={**one, "rules": ()}) for one in said))
+
+    def way_of(self, name: str) -> int:
+        """Which of the ways a file of this name goes."""
+        found = first_match(self.rules, name)
+        return 0 if found is None else found + 1
+
     @property
     def sources(self) -> str:
         """What is compressed, in a few words."""
@@ -233,6 +272,7 @@ class CompressConfig(JobConfig):
                 "codec",
                 "codec_options",
                 "target",
+                "rules",
                 "max_pixels",
                 "damaged",
                 "verify_fraction",

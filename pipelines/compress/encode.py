@@ -140,7 +140,7 @@ def encode_refs(
             if job.stage != _READ:
                 job.trouble, job.outcome = Trouble(job.stage, *job.outcome[1:]), None
     for job in _Encoder(config, tiers, one_by_one).run(jobs):
-        job.settle(tiers, write(job))
+        job.settle(tiers.of(job.ref.name), write(job))
     return [image_row(job) for job in jobs]
 
 
@@ -171,7 +171,7 @@ class _Encoder:
         return pixels is not None and pixels.shape[0] * pixels.shape[1] > self.batch_pixels
 
     def _batches(self, jobs: Batch) -> Iterator[list[Job]]:
-        """Load one by one; what is for the pixel codec comes out in batches of one padded size.
+        """Load one by one; what is for one pixel codec comes out in batches of one padded size.
 
         What has ended with that (stored by a bit-exact tier, failed, a twin) comes out alone.
         """
@@ -185,7 +185,8 @@ class _Encoder:
                 yield [job]
                 continue
             height, width, channels = job.pixels.shape
-            batches[-(-height // _PADDING), -(-width // _PADDING), channels].append(job)
+            way = self.config.way_of(job.ref.name)
+            batches[-(-height // _PADDING), -(-width // _PADDING), channels, way].append(job)
             held += height * width
             if held >= self.batch_pixels:
                 yield from batches.values()
@@ -216,8 +217,9 @@ class _Encoder:
         job.stage = "decode"
         job.picture = ingest(data, job.ref.uri, self.config.max_pixels)
         job.original = Original(job.image_id or "", data, job.picture)
-        reason = self.tiers.keep_reason(job.picture)
-        if reason or self.tiers.prefers_file(job.original):
+        tiers = self.tiers.of(job.ref.name)
+        reason = tiers.keep_reason(job.picture)
+        if reason or tiers.prefers_file(job.original):
             self._keep(job, reason)
 
     def _read(self, job: Job) -> bytes | None:
@@ -245,7 +247,8 @@ class _Encoder:
             job.original = Original(job.image_id, job.data, job.picture)
         job.stage = "encode"
         assert job.original
-        stored = self.tiers.store_file(job.original, reason, untouched=unopened)
+        tiers = self.tiers.of(job.ref.name)
+        stored = tiers.store_file(job.original, reason, untouched=unopened)
         job.finish(stored, self.tiers.latents)
         job.drop_source()
 
@@ -253,10 +256,11 @@ class _Encoder:
         originals = [job.original for job in batch if job.original]
         for job in batch:
             job.stage = "encode"
-        encoded = self.tiers.encode(originals)
+        tiers = self.tiers.of(batch[0].ref.name)
+        encoded = tiers.encode(originals)
         for job in batch:
             job.stage = "verify"
-        for job, stored in zip(batch, self.tiers.check(originals, encoded), strict=True):
+        for job, stored in zip(batch, tiers.check(originals, encoded), strict=True):
             job.finish(stored, self.tiers.latents)
 
     def _why_kept(self, job: Job, error: Exception) -> str | None:

@@ -169,6 +169,7 @@ def _decoding_only(config: CompressConfig) -> CompressConfig:
             "weights": None,
             "latents": "none",
             "latents_weights": None,
+            "rules": (),
         }
     )
 

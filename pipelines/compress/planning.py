@@ -24,8 +24,8 @@ from glassplate.pipelines.archive.format.snapshots import (
 from glassplate.pipelines.compress.changes.carried import Carried
 from glassplate.pipelines.compress.changes.catalogue import Catalogue
 from glassplate.pipelines.compress.changes.compared import Changes, all_new, changes
-from glassplate.pipelines.compress.changes.settings import Settings
-from glassplate.pipelines.compress.codec import build_codec
+from glassplate.pipelines.compress.changes.settings import Settings, SettingsByName
+from glassplate.pipelines.compress.codec import build_codecs
 from glassplate.pipelines.compress.config import CompressConfig
 from glassplate.pipelines.compress.latents_model import latents_model, with_latents
 from glassplate.pipelines.sources.extent import extent_of
@@ -149,14 +149,15 @@ def plan_run(config: CompressConfig) -> RunPlan:
 
     Raises SourceError, ArchiveError, and what `get_codec` raises.
     """
-    codec = build_codec(config)
+    codecs = build_codecs(config)
     store = Store(config.archive)
     base = current_snapshot(store)
-    settings = Settings.of(codec, config.target)
+    ways = [Settings.of(codec, way.target) for codec, way in zip(codecs, config.ways, strict=True)]
+    settings = SettingsByName(ways, config.way_of)
     model = latents_model(config)
     found = _changes(store, base, config, settings, model.spec.fingerprint if model else None)
     started = datetime.now(UTC)
-    seed = config.encode_fingerprint() + codec.spec.fingerprint
+    seed = config.encode_fingerprint() + "".join(codec.spec.fingerprint for codec in codecs)
     return RunPlan(
         config=config,
         run_id=new_run_id(base, started),
@@ -169,7 +170,7 @@ def plan_run(config: CompressConfig) -> RunPlan:
         ),
         failed_before=found.failed_before,
         otherwise=tuple((*label, count) for label, count in found.otherwise.most_common()),
-        target=str(settings.target),
+        target=str(ways[0].target),
     )
 
 
@@ -177,7 +178,7 @@ def _changes(
     store: Store,
     base: Snapshot | None,
     config: CompressConfig,
-    settings: Settings,
+    settings: SettingsByName,
     model: str | None,
 ) -> Changes:
     """What is to be done for a source, as it is now."""

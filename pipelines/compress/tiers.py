@@ -62,23 +62,31 @@ class Stored:
 class Tiers:
     """The codec of a run and the bit-exact tiers under it. Build one for each worker."""
 
-    def __init__(self, config: CompressConfig) -> None:
+    def __init__(self, config: CompressConfig, latents: Latents | None = None) -> None:
+        """latents: What others of the run have already."""
         self.config = config
         self.codec = build_codec(config)
         exact = [_file_codec("jxl-jpeg"), _file_codec("original")]
         if isinstance(self.codec, FileCodec):
             exact = [self.codec, exact[-1]]
         self.exact: Sequence[FileCodec] = exact
-        self.latents = Latents(config)
+        self.latents = latents or Latents(config)
         self.writers: Sequence[Codec | FileCodec] = [self.codec]
         if isinstance(self.codec, ChoosingCodec):
             self.writers = self.codec.writers(config.target)
         self.settings = Settings.of(self.codec, config.target).fingerprint
+        self._others = [Tiers(way, self.latents) for way in config.ways[1:]]
+
+    def of(self, name: str) -> Tiers:
+        """Those that a file's name goes to: of the first rule that matches, or these."""
+        way = self.config.way_of(name)
+        return self._others[way - 1] if way else self
 
     @property
     def specs(self) -> list[CodecSpec]:
         """Of all codecs that may appear in the run's rows."""
-        return [codec.spec for codec in (*self.writers, *self.exact)] + self.latents.specs
+        mine = [codec.spec for codec in (*self.writers, *self.exact)] + self.latents.specs
+        return mine + [spec for other in self._others for spec in other.specs]
 
     @property
     def weights(self) -> dict[str, Path]:
@@ -87,7 +95,8 @@ class Tiers:
             codec.spec.fingerprint: getattr(codec, "weights_path", None) for codec in self.writers
         }
         own = {fingerprint: path for fingerprint, path in paths.items() if path}
-        return own | self.latents.weights
+        own |= self.latents.weights
+        return own | {key: path for other in self._others for key, path in other.weights.items()}
 
     def keep_reason(self, picture: Picture) -> str | None:
         """Why the pixel codec is not even tried; None: it is."""

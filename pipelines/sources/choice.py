@@ -42,7 +42,7 @@ class Choice:
     def __init__(self, include: Iterable[str] = (), exclude: Iterable[str] = ()) -> None:
         self.include = tuple(include)
         self.exclude = tuple(exclude)
-        self._matchers = [_matcher(pattern) for pattern in (*self.include, *self.exclude)]
+        self._matchers = [matcher(pattern) for pattern in (*self.include, *self.exclude)]
 
     def takes(self, ref: SourceRef) -> bool:
         """Whether a listed file is an input.
@@ -79,7 +79,7 @@ def _any_of(matchers: Sequence[str]) -> re.Pattern[str] | None:
     return re.compile("|".join(matchers)) if matchers else None
 
 
-def _matcher(pattern: str) -> str:
+def matcher(pattern: str) -> str:
     """A regular expression for the files, and the folders with their final slash, that it means."""
     if not pattern.strip("/"):
         raise ValueError(f"{pattern!r} is no pattern")

@@ -17,7 +17,7 @@ from glassplate.pipelines.compress.changes.catalogue import CHUNK_ROWS, Catalogu
 from glassplate.pipelines.compress.changes.settings import (
     STORED,
     Mask,
-    Settings,
+    SettingsByName,
     as_mask,
     sure,
     targets,
@@ -26,7 +26,7 @@ from glassplate.pipelines.sources.extent import Extent
 from glassplate.pipelines.sources.places.refs import NO_VERSION, SourceRef
 
 _COLUMNS = [
-    *("source_uri", "source_version", "status", "reason", "error_stage", "gone"),
+    *("source_uri", "name", "source_version", "status", "reason", "error_stage", "gone"),
     *("codec", "codec_fingerprint", "bit_exact", "target", "quality", "settings"),
 ]
 _RETRIED = pa.array([*TROUBLES, "too-many-pixels", "unsupported-format"])
@@ -61,7 +61,7 @@ class Known:
 def ask(
     catalogue: Catalogue,
     refs: Sequence[SourceRef],
-    settings: Settings,
+    settings: SettingsByName,
     extent: Extent | None = None,
     *,
     retry_failed: bool = False,
@@ -105,7 +105,7 @@ _MASKS = (
 )
 
 
-def _facts(rows: pa.Table, versions: pa.Array, settings: Settings) -> dict[str, Mask]:
+def _facts(rows: pa.Table, versions: pa.Array, settings: SettingsByName) -> dict[str, Mask]:
     duplicate = sure(pc.equal(rows["reason"], "duplicate"))
     failed, stage = pc.equal(rows["status"], "failed"), rows["error_stage"]
     listed = sure(pc.equal(stage, "list"))

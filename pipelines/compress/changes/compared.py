@@ -25,7 +25,7 @@ from glassplate.pipelines.compress.changes.carried import Carried
 from glassplate.pipelines.compress.changes.catalogue import Catalogue
 from glassplate.pipelines.compress.changes.equal_files import grouped, hashes
 from glassplate.pipelines.compress.changes.pictures_held import pictures
-from glassplate.pipelines.compress.changes.settings import Mask, Settings
+from glassplate.pipelines.compress.changes.settings import Mask, SettingsByName
 from glassplate.pipelines.sources.extent import Extent, are_gone
 from glassplate.pipelines.sources.places.refs import SourceRef
 
@@ -58,7 +58,7 @@ def all_new(refs: Sequence[SourceRef]) -> Changes:
 def changes(
     catalogue: Catalogue,
     refs: Sequence[SourceRef],
-    settings: Settings,
+    settings: SettingsByName,
     extent: Extent | None,
     *,
     retry_failed: bool = False,
@@ -88,7 +88,7 @@ class _Comparison:
         refs: Sequence[SourceRef],
         known: Known,
         absent: Absent,
-        settings: Settings,
+        settings: SettingsByName,
         reencode: bool,
     ) -> None:
         self.catalogue, self.refs, self.known = catalogue, refs, known

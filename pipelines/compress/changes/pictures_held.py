@@ -10,9 +10,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from glassplate.pipelines.compress.changes.catalogue import Catalogue
-from glassplate.pipelines.compress.changes.settings import STORED, Settings
+from glassplate.pipelines.compress.changes.settings import STORED, SettingsByName
 
-_COLUMNS = ["image_id", "source_uri", "status", "reason", "bitstream_row", "gone"]
+_COLUMNS = ["image_id", "source_uri", "name", "status", "reason", "bitstream_row", "gone"]
 
 
 @dataclass
@@ -34,7 +34,7 @@ class Pictures:
     differing: set[str] = field(default_factory=set)
 
 
-def pictures(catalogue: Catalogue, wanted: Collection[str], settings: Settings) -> Pictures:
+def pictures(catalogue: Catalogue, wanted: Collection[str], settings: SettingsByName) -> Pictures:
     """One pass over the catalogue, if anything is wanted."""
     found = Pictures()
     if not wanted:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Self
 
@@ -57,6 +58,23 @@ class Settings:
         kept = pc.and_(said, pc.is_in(rows["reason"], value_set=_BY_THE_CODEC))
         wanted = pc.and_(sure(differ), pc.or_(sure(encoded), sure(kept)))
         return as_mask(pc.and_(wanted, rows["codec_fingerprint"].is_valid()))
+
+
+@dataclass(frozen=True)
+class SettingsByName:
+    """Those of each way that a run's rules make, and which of them a file's name goes."""
+
+    ways: Sequence[Settings]
+    way_of: Callable[[str], int]
+
+    def differ(self, rows: pa.Table) -> Mask:
+        """(n,) as `Settings.differ`, each row by the way that its name goes."""
+        found = [settings.differ(rows) for settings in self.ways]
+        if len(found) == 1:
+            return found[0]
+        ways = [self.way_of(name) for name in rows["name"].to_pylist()]
+        chosen: Mask = np.stack(found)[ways, np.arange(len(ways))]
+        return chosen
 
 
 def targets(rows: pa.Table) -> pa.ChunkedArray:
