@@ -23,7 +23,7 @@ from glassplate.pipelines.codec_choice import build_choice
 from glassplate.pipelines.evaluate.bd_rate import Curve, rising
 from glassplate.pipelines.evaluate.codec_curves import Evaluation, Measured
 from glassplate.pipelines.evaluate.machine import machine
-from glassplate.pipelines.evaluate.measure import load_pixels
+from glassplate.pipelines.evaluate.measure import PSNR_CAP, load_pixels
 from glassplate.pipelines.evaluate.summary import METRICS, Summary, metric_curve
 
 FORMAT = 1
@@ -85,6 +85,7 @@ def _page(
         "config": evaluation.config,
         "summary": summary,
         "metrics": METRICS,
+        "psnr_cap": PSNR_CAP,
         "megapixels": sum(picture.megapixels for picture in evaluation.pictures),
         "encodings": sum(len(codec.points) for codec in evaluation.codecs),
         "machine": machine(),

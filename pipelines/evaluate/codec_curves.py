@@ -25,7 +25,7 @@ from glassplate.codecs.errors import EncodeError
 from glassplate.codecs.extras import optional
 from glassplate.pipelines.codec_choice import build_choice
 from glassplate.pipelines.evaluate.bd_rate import EXTRA
-from glassplate.pipelines.evaluate.measure import Point, Setting, Subject, measure
+from glassplate.pipelines.evaluate.measure import Point, Setting, Subject, mean_psnr, measure
 from glassplate.pipelines.evaluate.peak_memory import PeakMemory, peak_memory
 from glassplate.pipelines.evaluate.pictures import Mapped, choose, mapping
 from glassplate.pipelines.pictures.limits import DEFAULT_MAX_PIXELS
@@ -73,7 +73,8 @@ class EvaluateConfig(BaseModel):
 
 @dataclass(frozen=True)
 class CurvePoint:
-    """Means over all pictures at one quality; speeds are all pixels over all seconds."""
+    """Means over all pictures at one quality, PSNR by `mean_psnr`; speeds are all pixels over all
+    seconds."""
 
     quality: float
     bpp: float
@@ -165,7 +166,7 @@ def _mean(points: list[Point], pictures: list[Subject]) -> CurvePoint:
     return CurvePoint(
         quality=points[0].quality,
         bpp=fmean(point.bpp for point in points),
-        psnr=fmean(point.psnr for point in points),
+        psnr=mean_psnr(point.psnr for point in points),
         ms_ssim=_mean_or_none([point.ms_ssim for point in points]),
         ssimulacra2=_mean_or_none([point.ssimulacra2 for point in points]),
         encode_mp_per_second=megapixels / math.fsum(point.encode_seconds for point in points),

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import math
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
+from statistics import fmean
 
 import numpy as np
 import torch
@@ -22,6 +24,9 @@ from glassplate.pipelines.pictures.ingest import ingest
 from glassplate.pipelines.pictures.limits import DEFAULT_MAX_PIXELS
 from glassplate.pipelines.sources.places.refs import SourceRef
 from glassplate.pipelines.sources.reading import read_source
+
+PSNR_CAP = 60.0
+"""The most dB that one picture counts for in a mean; libvmaf's cap for 8 bit, 6 * 8 + 12."""
 
 
 @dataclass(frozen=True)
@@ -100,6 +105,17 @@ def measure(setting: Setting, quality: float, picture: Subject) -> Point:
         encode_seconds=between - started,
         decode_seconds=ended - between,
     )
+
+
+def mean_psnr(values: Iterable[float]) -> float:
+    """Mean PSNR in dB over pictures, each of them at most `PSNR_CAP`; +inf if all are lossless.
+
+    So a picture that comes back without loss leaves a mean that can be compared.
+    """
+    found = list(values)
+    if all(value == math.inf for value in found):
+        return math.inf
+    return fmean(min(value, PSNR_CAP) for value in found)
 
 
 @contextmanager

@@ -27,7 +27,7 @@ from glassplate.codecs.measures.structure import MIN_SIDE
 from glassplate.codecs.refine.options import MAX_STEPS, Kind
 from glassplate.pipelines.evaluate.bench import Bench, Measured, Picture
 from glassplate.pipelines.evaluate.codec_curves import Quality, Show
-from glassplate.pipelines.evaluate.measure import Subject
+from glassplate.pipelines.evaluate.measure import Subject, mean_psnr
 from glassplate.pipelines.evaluate.pictures import choose, mapping
 from glassplate.pipelines.evaluate.speed import Speed, speeds
 from glassplate.pipelines.evaluate.variants import PLAIN, Variant, compared, swept
@@ -256,7 +256,8 @@ def _row(quality: float, variant: Variant, pictures: int) -> Row:
 
 def _means(found: list[Measured]) -> dict[str, Any]:
     scores = [asdict(one.scores) for one in found if one.scores]
-    return {name: fmean(one[name] for one in scores) for name in scores[0]}
+    means = {name: fmean(one[name] for one in scores) for name in scores[0]}
+    return means | {"psnr": mean_psnr(one["psnr"] for one in scores)}
 
 
 def _distances(bench: Bench, originals: list[Measured], found: list[Measured]) -> dict[str, Any]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import math
 import sys
 from dataclasses import replace
 from pathlib import Path
@@ -28,7 +29,7 @@ from glassplate.pipelines.codec_choice import build_choice
 from glassplate.pipelines.errors import SourceError
 from glassplate.pipelines.evaluate.bd_rate import bd_rate, clip, rate_at, rising, value_at
 from glassplate.pipelines.evaluate.codec_curves import EvaluateConfig, Evaluation, evaluate
-from glassplate.pipelines.evaluate.measure import Setting, Subject, measure
+from glassplate.pipelines.evaluate.measure import Setting, Subject, mean_psnr, measure
 from glassplate.pipelines.evaluate.summary import metric_curve, summarise
 from glassplate.pipelines.sources.listing import list_source
 
@@ -118,6 +119,27 @@ def test_a_curve_is_the_mean_over_the_pictures(evaluation: Evaluation) -> None:
             assert mean.psnr == pytest.approx(np.mean([point.psnr for point in points]))
             seconds = sum(point.encode_seconds for point in points)
             assert mean.encode_mp_per_second == pytest.approx(2 * 192 * 224 / 1e6 / seconds)
+
+
+def test_a_lossless_picture_does_not_spoil_the_mean(tmp_path: Path, photo: Pixels) -> None:
+    Image.fromarray(photo[:192, :224]).save(tmp_path / "a.png")
+    Image.fromarray(np.full((64, 64, 3), 128, np.uint8)).save(tmp_path / "flat.png")
+    config = EvaluateConfig(
+        source=str(tmp_path), codecs=("jpeg", "webp"), qualities=(30, 60, 90), bpp_range=(0.1, 3)
+    )
+    evaluation = evaluate(config)
+    jpeg = evaluation.codecs[0]
+    assert any(math.isinf(point.psnr) for point in jpeg.points)
+    for point in jpeg.curve:
+        here = [one.psnr for one in jpeg.points if one.quality == point.quality]
+        assert point.psnr == pytest.approx(sum(min(value, 60) for value in here) / 2)
+    rates = summarise(evaluation, "jpeg").matrices["psnr"]
+    assert rates["webp"]["jpeg"] is not None
+
+
+def test_the_mean_of_lossless_pictures_is_infinite() -> None:
+    assert mean_psnr([math.inf, math.inf]) == math.inf
+    assert mean_psnr([math.inf, 40.0]) == 50.0
 
 
 def test_a_codec_stops_when_it_has_passed_the_range(evaluation: Evaluation) -> None:
