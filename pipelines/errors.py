@@ -63,6 +63,12 @@ class NotFoundError(GlassplateError):
     code = "not-found"
 
 
+class SnapshotNotFoundError(NotFoundError):
+    """No snapshot of this number is kept."""
+
+    code = "no-such-snapshot"
+
+
 class UnknownKeyError(NotFoundError):
     """Nothing in the archive has this id or name."""
 

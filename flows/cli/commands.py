@@ -31,6 +31,8 @@ GROUPS = {
         "query": "query:query",
         "info": "query:info",
         "stats": "query:stats",
+        "snapshots": "history.snapshots:snapshots",
+        "diff": "history.snapshots:diff",
         "report": "report:report",
         "similar": "latents:similar",
         "codecs": "report:codecs",

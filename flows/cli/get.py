@@ -20,6 +20,7 @@ from glassplate.flows.options.common import (
     LossyOption,
     MaxPixelsOption,
     NoProgress,
+    SnapshotOption,
     WhereOption,
     output_of,
     parse_device,
@@ -77,6 +78,7 @@ def get(
             show_default=False,
         ),
     ] = None,
+    snapshot: SnapshotOption = None,
     device: DeviceOption = "auto",
     no_progress: NoProgress = False,
     as_json: JsonOption = False,
@@ -110,7 +112,7 @@ def get(
         raise ConfigError("a file is not refined", "Leave out --refine.", "--original")
     for file in filter(None, (output_file, detail_map)):
         refuse_folder(file)
-    opened = open_archive(archive, device=parse_device(device), max_pixels=max_pixels)
+    opened = open_archive(archive, snapshot, parse_device(device), max_pixels=max_pixels)
     opened.check_unambiguous(key)
     if config:
         output = output_of(context)
@@ -153,6 +155,7 @@ def extract(
         bool, typer.Option("--bagit", help="Make DIR a BagIt bag, the pictures in its data/.")
     ] = False,
     max_pixels: MaxPixelsOption = 200_000_000,
+    snapshot: SnapshotOption = None,
     device: DeviceOption = "auto",
     no_progress: NoProgress = False,
     as_json: JsonOption = False,
@@ -178,7 +181,7 @@ def extract(
 
     output, started = output_of(context), time.monotonic()
     with live_count(output.stderr, "extracting", shown=not (no_progress or output.as_json)) as show:
-        opened = open_archive(archive, device=parse_device(device), max_pixels=max_pixels)
+        opened = open_archive(archive, snapshot, parse_device(device), max_pixels=max_pixels)
         result = extract_pictures(
             opened,
             where,
@@ -220,6 +223,7 @@ def verify(
         typer.Option("--max-duration", metavar="TIME", help="Stop after 90s, 10m, 2h."),
     ] = None,
     decode: Annotated[bool, typer.Option("--decode", help="Decode every picture, too.")] = False,
+    snapshot: SnapshotOption = None,
     no_progress: NoProgress = False,
     as_json: JsonOption = False,
 ) -> None:
@@ -237,7 +241,7 @@ def verify(
     from glassplate.pipelines import open_archive
 
     share, seconds = parse_subset(subset), parse_duration(max_duration)
-    output, opened = output_of(context), open_archive(archive)
+    output, opened = output_of(context), open_archive(archive, snapshot)
     shown = not (no_progress or output.as_json)
     with live_count(output.stderr, "verifying shards", shown=shown) as show:
         progress = (lambda done, total: show(done, total, "")) if show else None

@@ -13,6 +13,7 @@ from glassplate.flows.options.common import (
     DeviceOption,
     JsonOption,
     LossyOption,
+    SnapshotOption,
     WhereOption,
     output_of,
     parse_device,
@@ -48,6 +49,7 @@ def similar(
     latents: Annotated[
         bool, typer.Option("--latents", help="Compare pooled latents, not embeddings.")
     ] = False,
+    snapshot: SnapshotOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Find the pictures that look most like a stored one; near duplicates are close to 1.
@@ -59,7 +61,7 @@ def similar(
     from glassplate.pipelines import open_archive
     from glassplate.pipelines.archive.read.similar import similar as find
 
-    found = find(open_archive(archive), key, count, "latent" if latents else "embedding")
+    found = find(open_archive(archive, snapshot), key, count, "latent" if latents else "embedding")
     rows = [
         {"similarity": round(one.similarity, 4), "name": one.name, "image_id": one.image_id}
         for one in found
@@ -81,6 +83,7 @@ def export(
         bool, typer.Option("--pictures", help="Decoded pictures, too, as PNG.")
     ] = False,
     lossy: LossyOption = False,
+    snapshot: SnapshotOption = None,
     device: DeviceOption = "auto",
     as_json: JsonOption = False,
 ) -> None:
@@ -99,7 +102,7 @@ def export(
 
     if form not in FORMS:
         raise ConfigError(f"{form!r} is not one of {', '.join(FORMS)}", "", "--as")
-    opened = open_archive(archive, device=parse_device(device))
+    opened = open_archive(archive, snapshot, parse_device(device))
     result = write(opened, directory, form, where, pictures=pictures, lossy=lossy)
     for file in result.files:
         _wrote(context, file)

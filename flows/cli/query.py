@@ -10,6 +10,7 @@ import typer
 from glassplate.flows.options.common import (
     ArchiveArgument,
     JsonOption,
+    SnapshotOption,
     WhereOption,
     output_of,
 )
@@ -46,6 +47,7 @@ def list_pictures(
     gone: GoneOption = False,
     order: OrderOption = None,
     limit: LimitOption = None,
+    snapshot: SnapshotOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """List every input of the newest snapshot and what became of it; `query` by another name.
@@ -60,7 +62,7 @@ def list_pictures(
 
         glassplate list archive/ --json
     """
-    query(context, archive, where, gone, order, limit, as_json)
+    query(context, archive, where, gone, order, limit, snapshot, as_json)
 
 
 def query(
@@ -70,6 +72,7 @@ def query(
     gone: GoneOption = False,
     order: OrderOption = None,
     limit: LimitOption = None,
+    snapshot: SnapshotOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """List the rows of the catalogue for which a DuckDB condition holds.
@@ -85,7 +88,7 @@ def query(
     output = output_of(context)
     if gone:
         where = f"({where or 'true'}\n) AND gone"
-    table = open_archive(archive).where(where, order=order, limit=limit)
+    table = open_archive(archive, snapshot).where(where, order=order, limit=limit)
     if output.as_json:
         for batch in table.to_batches(max_chunksize=1024):
             for row in batch.to_pylist():
@@ -104,6 +107,7 @@ def info(
     key: Annotated[
         str | None, typer.Argument(metavar="[ID_OR_URI]", help="One picture.", show_default=False)
     ] = None,
+    snapshot: SnapshotOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Describe an archive, or everything that is known of one picture.
@@ -116,7 +120,7 @@ def info(
     """
     from glassplate.pipelines import open_archive
 
-    opened = open_archive(archive)
+    opened = open_archive(archive, snapshot)
     if key is None:
         output_of(context).facts(_archive_facts(opened))
         return
@@ -143,7 +147,12 @@ def _archive_facts(archive: Archive) -> dict[str, Any]:
     }
 
 
-def stats(context: typer.Context, archive: ArchiveArgument, as_json: JsonOption = False) -> None:
+def stats(
+    context: typer.Context,
+    archive: ArchiveArgument,
+    snapshot: SnapshotOption = None,
+    as_json: JsonOption = False,
+) -> None:
     """Sum up an archive: sources by status, bytes, ratio, and quality by codec.
 
     Stored bytes, and the ratio, are those of the pictures; on disk are also weights, catalogue,
@@ -156,7 +165,7 @@ def stats(context: typer.Context, archive: ArchiveArgument, as_json: JsonOption 
     from glassplate.pipelines import open_archive
 
     output = output_of(context)
-    opened = open_archive(archive)
+    opened = open_archive(archive, snapshot)
     total = opened.stats()
     total["weights_bytes"] = sum(file.bytes for file in opened.manifest.models)
     total["disk_bytes"] = opened.store.total_size()

@@ -13,7 +13,7 @@ from glassplate.flows.options.parameters import typed
 from glassplate.flows.options.values import validated as validated
 from glassplate.flows.terminal.command import JsonOption as JsonOption
 from glassplate.flows.terminal.output import output_of as output_of
-from glassplate.pipelines.options import ARCHIVE, DEVICE, FORMAT, LOSSY, MAX_PIXELS, WHERE
+from glassplate.pipelines.options import ARCHIVE, DEVICE, FORMAT, LOSSY, MAX_PIXELS, SNAPSHOT, WHERE
 
 if TYPE_CHECKING:
     from glassplate.pipelines.evaluate.codec_curves import EvaluateConfig
@@ -24,6 +24,7 @@ _SECONDS = {"s": 1, "m": 60, "min": 60, "h": 3600, "d": 86400}
 ArchiveArgument = Annotated[str, typed(ARCHIVE, "archive")]
 WhereOption = Annotated[str | None, typed(WHERE, "where")]
 FormatOption = Annotated[str | None, typed(FORMAT, "format")]
+SnapshotOption = Annotated[int | None, typed(SNAPSHOT, "snapshot")]
 LossyOption = Annotated[bool, typed(LOSSY, "lossy")]
 MaxPixelsOption = Annotated[int, typed(MAX_PIXELS, "max_pixels", shown=True)]
 DeviceOption = Annotated[str, typed(DEVICE, "device", shown=True)]

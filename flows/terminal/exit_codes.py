@@ -29,7 +29,7 @@ MEANING = {
     ExitCode.GATE: "too many inputs failed; nothing was committed",
     ExitCode.CONFLICT: "another writer committed first; nothing was committed",
     ExitCode.DAMAGED: "the archive is damaged",
-    ExitCode.NOT_FOUND: "no such picture",
+    ExitCode.NOT_FOUND: "no such picture, or snapshot",
     ExitCode.INTERRUPTED: "interrupted; the next run goes on from there",
 }
 
@@ -55,6 +55,7 @@ _BY_ERROR_CODE = {
     "bitstream-damaged": ExitCode.DAMAGED,
     "interrupted": ExitCode.INTERRUPTED,
     "not-found": ExitCode.NOT_FOUND,
+    "no-such-snapshot": ExitCode.NOT_FOUND,
 }
 
 

@@ -12,7 +12,7 @@ from glassplate.codecs.option import Option
 from glassplate.codecs.refine.options import RefineOptions
 from glassplate.codecs.restore.options import RestoreOptions
 from glassplate.pipelines.jobs.config import JobConfig
-from glassplate.pipelines.options import FORMAT, LOSSY, MAX_PIXELS, WHERE
+from glassplate.pipelines.options import FORMAT, LOSSY, MAX_PIXELS, SNAPSHOT, WHERE
 from glassplate.pipelines.pictures.limits import DEFAULT_MAX_PIXELS
 
 
@@ -21,6 +21,7 @@ class RetrieveConfig(JobConfig):
 
     out: Folder or bucket, a path or fsspec URL; empty, or of a retrieval with these options.
     where: SQL over the catalogue; None: everything that is stored.
+    snapshot: Number of an older snapshot to read; None: the newest.
     format: Suffix of all files ('png'); None: bit-exact pictures as their source files, refined and
         restored ones as PNG, others in the formats that they had, or PNG for what we do not write.
     max_pixels: Files that were kept as they are, and have more, are not decoded.
@@ -39,6 +40,7 @@ class RetrieveConfig(JobConfig):
         ),
     ]
     where: Annotated[str | None, WHERE] = None
+    snapshot: Annotated[int | None, SNAPSHOT, Field(ge=1)] = None
     format: Annotated[str | None, FORMAT, Field(pattern=r"^\.?[A-Za-z0-9]+$")] = None
     lossy: Annotated[bool, LOSSY] = False
     max_pixels: Annotated[int, MAX_PIXELS, Field(ge=1)] = DEFAULT_MAX_PIXELS
@@ -53,9 +55,10 @@ class RetrieveConfig(JobConfig):
         return self
 
     def fingerprint(self, snapshot_of: str) -> str:
-        """sha256 over what decides the files: archive, query, format, refinement, restoration."""
+        """sha256 over what decides the files: archive, snapshot, query, format, models."""
         deciding = {"where", "format", "refine", "restore"}
         said = {"restore": {"denoise"}}  # by the scale
         options = self.model_dump(mode="json", include=deciding, exclude=said)
         options |= {"lossy": True} if self.lossy else {}
+        options |= {"snapshot": self.snapshot} if self.snapshot else {}
         return hashlib.sha256((snapshot_of + json.dumps(options)).encode()).hexdigest()

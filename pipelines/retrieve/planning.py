@@ -124,7 +124,7 @@ def plan_retrieve(config: RetrieveConfig) -> RetrievePlan:
         from glassplate.codecs.restore.restorer import Restorer  # torch, which most never need
 
         Restorer(config.restore, config.device)  # refuses weights before any work
-    archive = open_archive(config.archive, device=config.device)
+    archive = open_archive(config.archive, config.snapshot, config.device)
     fingerprint = config.fingerprint(archive.store.root)
     store = Store(config.out)
     if store.is_local and Path(store.root).is_file():

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 from typing import Any
 
 import duckdb
@@ -50,6 +51,7 @@ _CODEC_STATS = """
 _ALIKE = 0.9
 """Jaro-Winkler similarity from which a name may have been mistyped."""
 
+_NONE: Mapping[str, str] = MappingProxyType({})
 _VIEWS = f"newest AS ({_NEWEST}), pictures AS ({_PICTURES})"
 
 
@@ -118,14 +120,31 @@ def names_like(images: ds.Dataset, name: str, limit: int = 3) -> list[str]:
 
 
 def _run(images: ds.Dataset, sql: str) -> pa.Table:
+    return run(f"WITH {_VIEWS}\n{sql}", {"images": images})
+
+
+def run(sql: str, tables: Mapping[str, ds.Dataset], views: Mapping[str, str] = _NONE) -> pa.Table:
+    """The result of one statement that reads, by a DuckDB that sees these tables and nothing else.
+
+    views: Name -> SQL of further tables.
+
+    Raises ConfigError with DuckDB's message if the SQL is wrong, ShardDamagedError if a file
+    cannot be read.
+    """
     with duckdb.connect(config={"enable_external_access": False}) as connection:
         connection.execute("SET enable_progress_bar = false")  # it goes to stdout
+        connection.execute("SET python_enable_replacements = false")  # variables are no tables
         connection.execute("SET lock_configuration = true")
-        connection.register("images", images)
+        for name, table in tables.items():
+            connection.register(name, table)
+        for name, view in views.items():
+            connection.execute(f"CREATE VIEW {name} AS {view}")
         try:
-            statements = connection.extract_statements(f"WITH {_VIEWS}\n{sql}")
+            statements = connection.extract_statements(sql)
             if len(statements) != 1:
                 raise ConfigError("is more than one statement", "Leave out the ;.", "query")
+            if statements[0].type != duckdb.StatementType.SELECT:
+                raise ConfigError("is no SELECT", "A query only reads.", "query")
             return connection.sql(statements[0]).to_arrow_table()
         except duckdb.Error as error:
             if "IOError" in str(error):  # pyarrow's, passed through by DuckDB

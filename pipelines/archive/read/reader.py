@@ -44,6 +44,7 @@ from glassplate.pipelines.errors import (
     ArchiveError,
     LossError,
     NotFoundError,
+    SnapshotNotFoundError,
     UnknownKeyError,
 )
 from glassplate.pipelines.pictures.limits import DEFAULT_MAX_PIXELS
@@ -376,8 +377,12 @@ def _numbered(store: Store, number: int) -> Snapshot:
     try:
         return read_snapshot(store, number)
     except FileNotFoundError as error:
-        known = ", ".join(map(str, manifest_numbers(store))) or "none"
-        raise NotFoundError(f"no snapshot {number}", f"There are: {known}.", store.url) from error
+        numbers = manifest_numbers(store)
+        there = ", ".join(map(str, numbers)) or "none"
+        expired = "" if number > max(numbers, default=0) else "; it has expired"
+        raise SnapshotNotFoundError(
+            f"no snapshot {number}{expired}", f"There are: {there}.", store.url
+        ) from error
 
 
 @contextmanager

@@ -104,6 +104,7 @@ OF_A_RETRIEVAL: dict[str, Any] = {
     "archive": inspect.Parameter.empty,
     "out": inspect.Parameter.empty,
     "where": None,
+    "snapshot": None,
     "format": None,
     "lossy": False,
     "max_pixels": 200_000_000,

@@ -1,0 +1,1 @@
+"""The commands about an archive's snapshots."""
