@@ -12,7 +12,7 @@ from typing import Annotated, ClassVar
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field
 
-from glassplate.codecs.autoencoder.entropy import Symbols, decode, encode
+from glassplate.codecs.autoencoder.range_coder import Symbols, decode, encode
 from glassplate.codecs.autoencoder.weights import find, load
 from glassplate.codecs.base import (
     CodecSpec,
@@ -25,8 +25,8 @@ from glassplate.codecs.base import (
     resolve_device,
 )
 from glassplate.codecs.container.bitstream import MAX_SIDE, Tile
+from glassplate.codecs.container.grid import Grid
 from glassplate.codecs.container.tiled_codec import check_pictures, open_tiles, pack_tiles
-from glassplate.codecs.container.tiles import Grid
 from glassplate.codecs.errors import BitstreamError
 from glassplate.codecs.layers.latent_pictures import (
     Floats,

@@ -7,7 +7,7 @@ from typing import Any, Protocol
 
 from glassplate.codecs.base import CodecSpec, Pixels
 from glassplate.codecs.container.bitstream import Container, Header, Tile, pack, unpack_own
-from glassplate.codecs.container.tiles import Grid
+from glassplate.codecs.container.grid import Grid
 from glassplate.codecs.errors import BitstreamError, UnsupportedImageError
 
 

@@ -11,7 +11,7 @@ import numpy.typing as npt
 from glassplate.codecs.base import Pixels, Region
 from glassplate.codecs.container.bitstream import Container, Tile
 from glassplate.codecs.container.declared import check_declared, jxl_size
-from glassplate.codecs.container.tiles import Grid
+from glassplate.codecs.container.grid import Grid
 from glassplate.codecs.errors import BitstreamError, EncodeError
 from glassplate.codecs.memory import empty_picture, memory_errors
 

@@ -24,8 +24,8 @@ from glassplate.codecs.base import (
     resolve_device,
 )
 from glassplate.codecs.container.bitstream import MAX_SIDE, Tile
+from glassplate.codecs.container.grid import Grid
 from glassplate.codecs.container.tiled_codec import check_pictures, open_tiles, pack_tiles
-from glassplate.codecs.container.tiles import Grid
 from glassplate.codecs.errors import BitstreamError
 from glassplate.codecs.hyperprior.alpha import encode_alpha
 from glassplate.codecs.hyperprior.decoder import PictureDecoder, decode_pictures

@@ -13,12 +13,12 @@ from torch import Tensor
 from glassplate.codecs.base import Pixels, Region
 from glassplate.codecs.cache import ByteBoundedCache
 from glassplate.codecs.container.bitstream import Container
-from glassplate.codecs.container.tiles import Grid, Rect, batches
+from glassplate.codecs.container.grid import Grid, Rect, batches
 from glassplate.codecs.errors import BitstreamError
 from glassplate.codecs.hyperprior.alpha import decode_alpha
 from glassplate.codecs.hyperprior.latents import decode_tile
 from glassplate.codecs.hyperprior.network.model import Y_STRIDE
-from glassplate.codecs.hyperprior.parsing.entropy import TileSymbols
+from glassplate.codecs.hyperprior.parsing.tile_coder import TileSymbols
 from glassplate.codecs.hyperprior.runtime import Runtime
 from glassplate.codecs.memory import empty_picture
 from glassplate.codecs.read_ahead import ahead

@@ -14,7 +14,7 @@ from torch import Tensor
 
 from glassplate.codecs.base import Pixels
 from glassplate.codecs.container.bitstream import Tile
-from glassplate.codecs.container.tiles import Grid, Rect, batches
+from glassplate.codecs.container.grid import Grid, Rect, batches
 from glassplate.codecs.hyperprior.latents import encode_tile
 from glassplate.codecs.hyperprior.network.model import Y_STRIDE
 from glassplate.codecs.hyperprior.runtime import Runtime

@@ -13,9 +13,9 @@ from glassplate.codecs.hyperprior.network.folded import FoldedHyperAnalysis
 from glassplate.codecs.hyperprior.network.means import Floats, FoldedMeans
 from glassplate.codecs.hyperprior.network.model import Hyperprior
 from glassplate.codecs.hyperprior.network.order import STEPS, gather, scatter
-from glassplate.codecs.hyperprior.parsing.entropy import TileSymbols
 from glassplate.codecs.hyperprior.parsing.integer_net import IntegerScaleNet
 from glassplate.codecs.hyperprior.parsing.tables import ESCAPE_RANGE, TOTAL, FrequencyTable
+from glassplate.codecs.hyperprior.parsing.tile_coder import TileSymbols
 
 LARGEST = ESCAPE_RANGE - 1
 RATE_WEIGHT = 0.05

@@ -10,7 +10,7 @@ from torch import Tensor
 from glassplate.codecs.hyperprior.latents import Quantizer, TileNets
 from glassplate.codecs.hyperprior.network.folded import FoldedAnalysis, FoldedSynthesis
 from glassplate.codecs.hyperprior.network.model import Hyperprior
-from glassplate.codecs.hyperprior.parsing.entropy import EntropyCoder
+from glassplate.codecs.hyperprior.parsing.tile_coder import EntropyCoder
 
 QUALITIES_KEPT = 16
 

@@ -25,9 +25,9 @@ from glassplate.codecs.hyperprior.network.scale_net import (
     IntegerConv,
     ScaleNet,
 )
-from glassplate.codecs.hyperprior.parsing.entropy import EntropyCoder
 from glassplate.codecs.hyperprior.parsing.integer_net import IntegerScaleNet
 from glassplate.codecs.hyperprior.parsing.tables import FrequencyTable, split
+from glassplate.codecs.hyperprior.parsing.tile_coder import EntropyCoder
 from glassplate.codecs.weight_file import WeightFile, find_size, loader, save_weights
 
 FORMAT = "1"

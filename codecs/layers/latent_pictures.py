@@ -17,7 +17,7 @@ from torch import Tensor
 
 from glassplate.codecs.base import Pixels, Region
 from glassplate.codecs.container.bitstream import Container
-from glassplate.codecs.container.tiles import Grid, Rect, batches
+from glassplate.codecs.container.grid import Grid, Rect, batches
 from glassplate.codecs.errors import BitstreamError
 from glassplate.codecs.layers.autoencoder import Autoencoder
 from glassplate.codecs.memory import empty_picture

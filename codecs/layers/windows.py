@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from glassplate.codecs.base import Pixels, Region
-from glassplate.codecs.container.tiles import Rect
+from glassplate.codecs.container.grid import Rect
 
 STRIDE = 16
 """Sides of what goes through a network in windows are multiples of this."""

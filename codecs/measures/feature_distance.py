@@ -12,7 +12,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from glassplate.codecs.base import Pixels
-from glassplate.codecs.container.tiles import Rect
+from glassplate.codecs.container.grid import Rect
 from glassplate.codecs.measures.packaged_weights import tiles
 
 _TINY = 1e-10

@@ -11,7 +11,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from glassplate.codecs.container.tiles import Rect
+from glassplate.codecs.container.grid import Rect
 from glassplate.codecs.errors import WeightsError
 from glassplate.codecs.extras import optional
 

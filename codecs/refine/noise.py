@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from glassplate.codecs.container.tiles import Rect
+from glassplate.codecs.container.grid import Rect
 
 BLOCK = 64
 """Side of a block in pixels."""

@@ -10,10 +10,10 @@ from glassplate.codecs.hyperprior.codec import HyperpriorCodec
 from glassplate.codecs.hyperprior.decoder import PictureDecoder, decode_pictures
 from glassplate.codecs.hyperprior.network.order import STEPS, gather, scatter
 from glassplate.codecs.hyperprior.network.scale_net import SCALES
-from glassplate.codecs.hyperprior.parsing.entropy import TileSymbols
 from glassplate.codecs.hyperprior.parsing.integer_net import IntegerScaleNet
+from glassplate.codecs.hyperprior.parsing.tile_coder import TileSymbols
 from glassplate.codecs.layers.rate_blocks import QUALITY_STEPS
-from glassplate.codecs.refine.plain import Plain
+from glassplate.codecs.refine.plain_decode import Plain
 
 Floats = npt.NDArray[np.float32]
 

@@ -24,7 +24,7 @@ from glassplate.codecs.base import (
     resolve_device,
 )
 from glassplate.codecs.container.bitstream import unpack
-from glassplate.codecs.container.tiles import Rect
+from glassplate.codecs.container.grid import Rect
 from glassplate.codecs.errors import ConfigError, OptionName
 from glassplate.codecs.layers.opponent import to_rgb
 from glassplate.codecs.layers.windows import STRIDE, Windows, blend
@@ -35,7 +35,7 @@ from glassplate.codecs.refine.flow import MARGIN, NOISE, grain, sample_flow
 from glassplate.codecs.refine.network import Condition
 from glassplate.codecs.refine.noise import PictureNoise, noise_of
 from glassplate.codecs.refine.options import RefineOptions
-from glassplate.codecs.refine.plain import Plain
+from glassplate.codecs.refine.plain_decode import Plain
 from glassplate.codecs.refine.weights import find, load
 
 WindowCallback = Callable[[int, int], None]

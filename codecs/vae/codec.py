@@ -22,8 +22,8 @@ from glassplate.codecs.base import (
     resolve_device,
 )
 from glassplate.codecs.container.bitstream import MAX_SIDE
+from glassplate.codecs.container.grid import Grid
 from glassplate.codecs.container.tiled_codec import check_pictures, open_tiles, pack_tiles
-from glassplate.codecs.container.tiles import Grid
 from glassplate.codecs.errors import BitstreamError
 from glassplate.codecs.layers.latent_pictures import (
     PictureDecoder,

@@ -27,8 +27,8 @@ from glassplate.codecs import Pixels, Target, get_codec
 from glassplate.codecs.hyperprior import codec as hyperprior
 from glassplate.codecs.hyperprior import latents, runtime
 from glassplate.codecs.hyperprior.network import folded, means
-from glassplate.codecs.hyperprior.parsing import entropy
 from glassplate.codecs.hyperprior.parsing import integer_net as parsing
+from glassplate.codecs.hyperprior.parsing import tile_coder
 from glassplate.pipelines.compress import encode, records, tiers
 from glassplate.pipelines.compress.config import CompressConfig
 from glassplate.pipelines.compress.planning import plan_run
@@ -41,7 +41,7 @@ ENTROPY = {
         (parsing.ScaleState, "indices"),
         (parsing.ScaleState, "reveal"),
     ],
-    "range coder": [(entropy.EntropyCoder, "encode"), (entropy.EntropyCoder, "decode")],
+    "range coder": [(tile_coder.EntropyCoder, "encode"), (tile_coder.EntropyCoder, "decode")],
 }
 CODEC = {
     "transforms": [(runtime.Runtime, "analyse"), (runtime.Runtime, "synthesise")],

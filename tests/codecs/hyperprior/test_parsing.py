@@ -19,9 +19,9 @@ from glassplate.codecs.hyperprior.decoder import PictureDecoder, decode_pictures
 from glassplate.codecs.hyperprior.network import folded, means
 from glassplate.codecs.hyperprior.network.model import Hyperprior
 from glassplate.codecs.hyperprior.network.order import STEPS, gather, scatter, step_masks
-from glassplate.codecs.hyperprior.parsing.entropy import TileSymbols
 from glassplate.codecs.hyperprior.parsing.integer_net import IntegerScaleNet
 from glassplate.codecs.hyperprior.parsing.tables import FrequencyTable, quantize
+from glassplate.codecs.hyperprior.parsing.tile_coder import TileSymbols
 from glassplate.codecs.hyperprior.weights import integer_arrays
 
 CRC_SCRIPT = """

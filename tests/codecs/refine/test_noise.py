@@ -6,7 +6,7 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from glassplate.codecs.container.tiles import Rect
+from glassplate.codecs.container.grid import Rect
 from glassplate.codecs.refine.noise import PictureNoise, noise_of
 
 NOISE = noise_of(b"a stream", 7)

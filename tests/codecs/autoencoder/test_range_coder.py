@@ -6,7 +6,7 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from glassplate.codecs.autoencoder.entropy import decode, encode
+from glassplate.codecs.autoencoder.range_coder import decode, encode
 from glassplate.codecs.errors import BitstreamError
 
 SHAPES = st.tuples(st.integers(1, 4), st.integers(1, 24), st.integers(1, 24))
