@@ -138,7 +138,10 @@ def encode_refs(
         if job.ref.uri in deaths:
             job.stage, job.outcome = deaths[job.ref.uri]
             if job.stage != _READ:
-                job.trouble, job.outcome = Trouble(job.stage, *job.outcome[1:]), None
+                job.trouble, job.outcome = (
+                    Trouble(job.stage, job.outcome.why, job.outcome.message),
+                    None,
+                )
     for job in _Encoder(config, tiers, one_by_one).run(jobs):
         job.settle(tiers.of(job.ref.name), write(job))
     return [image_row(job) for job in jobs]
@@ -275,11 +278,11 @@ class _Encoder:
     def _fail(self, job: Job, error: Exception) -> None:
         job.drop_source()
         if isinstance(error, NotAnImageError) and is_system_file(job.ref.name):
-            job.outcome = ("skipped", SYSTEM_FILE, "")
+            job.outcome = Outcome("skipped", SYSTEM_FILE)
         elif isinstance(error, NotAnImageError) and not _is_said_to_be_a_picture(job.ref):
-            job.outcome = ("skipped", error.code, "")
+            job.outcome = Outcome("skipped", error.code)
         else:
-            job.outcome = ("failed", *said_of(error, job.ref.uri, job.stage))
+            job.outcome = Outcome("failed", *said_of(error, job.ref.uri, job.stage))
 
 
 def _is_said_to_be_a_picture(ref: SourceRef) -> bool:

@@ -26,7 +26,7 @@ from glassplate.pipelines.compress.records import Job
 from glassplate.pipelines.compress.tiers import Tiers
 from glassplate.pipelines.errors import WorkerDiedError, WorkerError
 from glassplate.pipelines.jobs.child_process import Answer, Child, ChildPool, stop_children
-from glassplate.pipelines.sources.places.refs import SourceRef
+from glassplate.pipelines.sources.places.refs import Outcome, SourceRef
 
 logger = logging.getLogger(__name__)
 
@@ -124,7 +124,7 @@ def _try_alone(ref: SourceRef, child: Child) -> Death | None:
         if not _survives(child, {"stage": stage, "ref": asdict(ref)}):
             cause = f"the process that was to {stage} it {child.died_of}"
             error = WorkerDiedError(cause, "Is there enough memory? See --worker-memory.", ref.uri)
-            death = stage, ("failed", error.code, str(error))
+            death = stage, Outcome("failed", error.code, str(error))
             kept = {"stage": "decode", "ref": asdict(ref), "death": death}
             return death if _survives(child, kept) else ("read", death[1])
     return None
@@ -179,12 +179,12 @@ def _do(request: Mapping[str, Any], stages: Mapping[str, Tiers]) -> dict[str, An
     if "ref" in request:
         ref = source_ref(request["ref"])
         death = request.get("death")
-        deaths = {ref.uri: (death[0], tuple(death[1]))} if death else {}
+        deaths = {ref.uri: (death[0], Outcome(*death[1]))} if death else {}
         encode_refs([ref], tiers.config, tiers, deaths)
         return {}
     if "sample" in request:
         return _sample([source_ref(ref) for ref in request["sample"]], tiers)
-    deaths = {uri: (stage, tuple(what)) for uri, (stage, what) in request["deaths"].items()}
+    deaths = {uri: (stage, Outcome(*what)) for uri, (stage, what) in request["deaths"].items()}
     shard = ShardPlan.from_json(request["shard"])
     encode_shard(shard, tiers.config, tiers, deaths, one_by_one=request["one_by_one"])
     return {}

@@ -30,7 +30,7 @@ from glassplate.pipelines.compress.config import CompressConfig
 from glassplate.pipelines.compress.latents_model import latents_model, with_latents
 from glassplate.pipelines.sources.extent import extent_of
 from glassplate.pipelines.sources.listing import list_source
-from glassplate.pipelines.sources.places.refs import SourceRef
+from glassplate.pipelines.sources.places.refs import Outcome, SourceRef
 from glassplate.pipelines.storage.store import Store
 
 MIN_SHARD_INPUTS, MAX_SHARD_INPUTS = 8, 512
@@ -250,7 +250,7 @@ def _key(refs: Sequence[SourceRef], seed: str) -> str:
 def source_ref(fields: dict[str, Any]) -> SourceRef:
     """A reference from its fields as JSON gives them; inverse of `asdict`."""
     outcome = fields["outcome"]
-    return SourceRef(**fields | {"outcome": tuple(outcome) if outcome else None})
+    return SourceRef(**fields | {"outcome": Outcome(*outcome) if outcome else None})
 
 
 def carried_row(fields: dict[str, Any]) -> Carried:

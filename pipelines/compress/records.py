@@ -78,12 +78,15 @@ def image_row(job: Job) -> ImageRow:
     if ref.outcome:
         stage, outcome = "list", ref.outcome
     assert outcome, "every job ends with a row"
-    status, why, message = outcome
-    if status == "failed":
-        return replace(
-            row, status="failed", error_stage=stage, error_code=why, error_message=message
-        )
-    return replace(row, reason=why)
+    if outcome.status == "skipped":
+        return replace(row, reason=outcome.why)
+    return replace(
+        row,
+        status="failed",
+        error_stage=stage,
+        error_code=outcome.why,
+        error_message=outcome.message,
+    )
 
 
 def bitstream_row(job: Job) -> BitstreamRow:

@@ -51,7 +51,7 @@ class Choice:
         """
         if self._excluded and self._excluded.fullmatch(ref.name):
             return False
-        unknown = ref.outcome is not None and ref.outcome[0] == "failed"
+        unknown = ref.outcome is not None and ref.outcome.status == "failed"
         return not self._included or unknown or bool(self._included.fullmatch(ref.name))
 
     def enters(self, folder: str) -> bool:

@@ -53,7 +53,7 @@ class Listing:
     @property
     def problems(self) -> tuple[SourceRef, ...]:
         """What could not be listed (unreadable folders, dangling links); each is also in refs."""
-        return tuple(ref for ref in self.refs if ref.outcome and ref.outcome[0] == "failed")
+        return tuple(ref for ref in self.refs if ref.outcome and ref.outcome.status == "failed")
 
 
 def list_source(

@@ -7,14 +7,23 @@ import json
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, Literal, NamedTuple
 
 from glassplate.codecs.errors import UnreadableError, VanishedError
 
-Outcome = tuple[str, str, str]
-
 NO_VERSION = "None:"
 """Of a file of which its server says neither size nor time nor tag: it is read by every run."""
+
+
+class Outcome(NamedTuple):
+    """How an input ended that has no picture in the archive.
+
+    status: 'skipped' or 'failed'. why: the reason or the error's code. message: '' for none.
+    """
+
+    status: Literal["skipped", "failed"]
+    why: str
+    message: str = ""
 
 
 @dataclass(frozen=True)
@@ -25,8 +34,7 @@ class SourceRef:
     path: what the file system opens.
     name: path below the source's root, with '/', never absolute, never with '..'.
     version: changes when the file does: '<size>:<mtime ns>', or '<size>:<etag>'.
-    outcome: for what is known before reading, (status, code or reason, message):
-        a duplicate, not a regular file, an unreadable directory.
+    outcome: of what is known before reading: not a regular file, an unreadable directory.
     fields: JSON object of what a list or a sidecar says of the picture: captions, labels, ids.
     """
 
@@ -71,7 +79,9 @@ def skipped_ref(
     uri: str, path: str, name: str, reason: str = "not-a-regular-file", version: str = ""
 ) -> SourceRef:
     """A reference to what is known to be no file with a picture; it is never opened."""
-    return SourceRef(printable(uri), path, printable(name), version, None, ("skipped", reason, ""))
+    return SourceRef(
+        printable(uri), path, printable(name), version, None, Outcome("skipped", reason)
+    )
 
 
 def failed_ref(uri: str, path: str, name: str, error: Exception) -> SourceRef:
@@ -79,7 +89,7 @@ def failed_ref(uri: str, path: str, name: str, error: Exception) -> SourceRef:
     gone = isinstance(error, FileNotFoundError | VanishedError)
     code = VanishedError.code if gone else UnreadableError.code
     uri = printable(uri)
-    outcome = ("failed", code, f"{uri}: {cause_of(error)}")
+    outcome = Outcome("failed", code, f"{uri}: {cause_of(error)}")
     return SourceRef(uri, path, printable(name), "", None, outcome)
 
 
