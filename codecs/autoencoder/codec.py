@@ -50,7 +50,7 @@ class AutoencoderConfig(BaseModel):
     size: Annotated[
         str,
         Option(
-            "Which weights; the default is shipped, `glassplate train autoencoder` makes all.",
+            "Name of weights; the default is shipped, `glassplate train autoencoder` makes all.",
             metavar="NAME",
         ),
     ] = SHIPPED_SIZE

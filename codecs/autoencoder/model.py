@@ -23,7 +23,7 @@ class ModelConfig:
     down: Halve the resolution by a 2x2 maximum or by a convolution of stride 2.
     residual: A residual block of two convolutions at each scale.
     variational: Gaussian noise of learned strength on the latent, and a KL divergence.
-    bits: Of each value of the latent; 2^bits levels.
+    bits: Bits of each value of the latent; 2^bits levels.
     latent: Channels at 1/8. width: Channels at full size, doubled by each halving.
     """
 

@@ -26,7 +26,7 @@ MAX_FILE_BYTES = (1 << 31) - (1 << 20)
 """A value in a Parquet binary column stays under 2 GiB."""
 
 _COEFFICIENT_BYTES = 6
-"""Of memory, at least, for each pixel of a JPEG that is rebuilt."""
+"""Bytes of memory, at least, for each pixel of a JPEG that is rebuilt."""
 
 _JPEG_MAGIC = b"\xff\xd8\xff"
 

@@ -43,7 +43,7 @@ from glassplate.codecs.search import encode_to_target
 
 Subsampling = Annotated[
     Literal["4:2:0", "4:4:4"],
-    Option("Of colour: 4:2:0 is smaller, 4:4:4 keeps fine coloured detail."),
+    Option("Sampling of colour: 4:2:0 is smaller, 4:4:4 keeps fine coloured detail."),
 ]
 
 
@@ -195,7 +195,9 @@ class AvifCodec(ClassicalCodec):
 
         subsampling: Subsampling = "4:2:0"
         speed: Annotated[int, Option("From small files to fast encoding."), Field(ge=0, le=10)] = 6
-        tune: Annotated[Literal["iq", "psnr"], Option("For the eye, or for squared errors.")] = "iq"
+        tune: Annotated[
+            Literal["iq", "psnr"], Option("Tuning: for the eye, or squared errors.")
+        ] = "iq"
 
     name = "avif"
     summary = "AVIF (libavif, AOM AV1)"

@@ -34,7 +34,7 @@ def check_declared(found: Size, wanted: Size, subject: str = "tile 0") -> None:
 
 
 def pillow_size(kind: str, payload: bytes, channels: int) -> Size:
-    """Of a 'jpeg', 'avif' or 'jp2' (codestream). Raises BitstreamError, also for other channels."""
+    """Size of a 'jpeg', 'avif', 'jp2' codestream. Raises BitstreamError, so for other channels."""
     from PIL import AvifImagePlugin, Jpeg2KImagePlugin, JpegImagePlugin
 
     plugins = {  # not by `Image.open`, which has a limit of its own
@@ -56,7 +56,7 @@ def pillow_size(kind: str, payload: bytes, channels: int) -> Size:
 
 
 def webp_size(payload: bytes) -> Size:
-    """Of a simple lossy WebP file (RFC 9649, RFC 6386 section 9.1). Raises BitstreamError."""
+    """Size of a simple lossy WebP file (RFC 9649, RFC 6386 section 9.1). Raises BitstreamError."""
     if payload[:4] + payload[8:16] + payload[23:26] != b"RIFFWEBPVP8 \x9d\x01\x2a":
         raise _unreadable("no lossy WebP")
     if len(payload) < 30:
@@ -66,7 +66,7 @@ def webp_size(payload: bytes) -> Size:
 
 
 def jxl_size(payload: bytes, subject: str = "tile 0") -> Size:
-    """Of a JPEG XL codestream or file (ISO/IEC 18181-1, SizeHeader). Raises BitstreamError."""
+    """Size of a JPEG XL codestream or file (ISO/IEC 18181-1, SizeHeader). Raises BitstreamError."""
     try:
         return _jxl_size(payload)
     except ValueError as error:

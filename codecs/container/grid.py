@@ -1,4 +1,4 @@
-"""Which tiles a picture has, and which of them a part of it needs. All units are positions (rows
+"""Tiles of a picture, and those that a part of it needs. All units are positions (rows
 and columns) of the latent unless said otherwise; its stride is a position's side in pixels."""
 
 from __future__ import annotations

@@ -54,8 +54,9 @@ def pack_tiles(
 def open_tiles(codec: TiledCodec, bitstream: bytes, stride: int) -> Container:
     """A container that this codec wrote: one payload a tile, and one more with an alpha plane.
 
-    stride: Of the latent, in pixels. Raises BitstreamError if it declares another picture than the
-    codec ever writes.
+    stride: Stride of the latent, in pixels.
+
+    Raises BitstreamError if it declares another picture than the codec ever writes.
     """
     container = unpack_own(bitstream, codec.name, codec.spec.short_fingerprint)
     header = container.header

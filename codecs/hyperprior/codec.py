@@ -47,7 +47,7 @@ class HyperpriorConfig(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    size: Annotated[str, Option("Which weights; small is shipped.", metavar="NAME")] = "small"
+    size: Annotated[str, Option("Name of the weights; small is shipped.", metavar="NAME")] = "small"
     tune: Annotated[
         Tune,
         Option(

@@ -112,7 +112,7 @@ class PictureDecoder:
         return symbols
 
     def _latent(self, tile: int) -> Tensor:
-        """Of one tile, which is let go after its last use."""
+        """Latent of one tile, which is let go after its last use."""
         if tile not in self._latents:
             self._latents[tile] = self._kept_latent(tile) if LATENTS.capacity else self._parse(tile)
         self._uses[tile] -= 1

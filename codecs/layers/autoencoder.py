@@ -12,7 +12,7 @@ class Autoencoder(Protocol):
 
     A model's own latent is latent / scaling_factor + shift_factor, as diffusers names them.
 
-    channels: Of the latent.
+    channels: Channels of the latent.
     stride: Pixels per position of the latent, in both directions.
     encoder_halo, decoder_halo: Positions around a window that its result depends on.
     """

@@ -20,7 +20,7 @@ from glassplate.codecs.measures.official_weights import OfficialFile
 
 _STAGES = ((0, 2), (5, 7), (10, 12, 14), (17, 19, 21), (24, 26, 28))
 _CHANNELS = (3, 64, 128, 256, 512, 512)
-"""Of the picture and of each stage."""
+"""Channels of the picture and of each stage."""
 _MEAN, _DEVIATION = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 _STABLE = 1e-6
 _TINY = 1e-12

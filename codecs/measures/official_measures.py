@@ -19,7 +19,7 @@ from glassplate.codecs.measures.frechet import frechet_distance
 from glassplate.codecs.measures.official_weights import OfficialFile
 
 Found = npt.NDArray[np.floating]
-"""Of one picture: () its distance from the original, or (N, D) features of its patches."""
+"""Finding of one picture: () its distance from the original, or (N, D) features of its patches."""
 
 
 @dataclass(frozen=True)
@@ -103,7 +103,7 @@ def find_given(folder: Path) -> tuple[Given, ...]:
 
 
 def _needed() -> str:
-    """Which files make which measure."""
+    """Files that make each measure."""
     needs = []
     for measure in MEASURES:
         files = [f"{file.name} of {file.origin}" for file in measure.files]

@@ -25,7 +25,7 @@ class OfficialFile:
     """A file as it was published.
 
     origin: Who has it. sha256: Its hexadecimal digits, or the first ones, which its name tells.
-    shapes: Of the tensors that are needed; others are left alone.
+    shapes: Shapes of the tensors that are needed; others are left alone.
     """
 
     name: str

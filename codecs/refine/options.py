@@ -20,7 +20,7 @@ Kind = Literal["flow", "diffusion", "gan"]
 
 MAX_STEPS = 1000
 SHIFT, MAX_NOISE = 0.1, 100.0
-"""Of diffusion's schedule, unless asked for otherwise; see `ShiftedCosine`."""
+"""Constants of diffusion's schedule, unless asked for otherwise; see `ShiftedCosine`."""
 
 SAMPLERS: dict[Kind, dict[str, int]] = {
     "flow": {"flow": 4, "noise-flow": 25},
@@ -33,7 +33,7 @@ SAMPLERS: dict[Kind, dict[str, int]] = {
 class RefineOptions(BaseModel):
     """How pictures are refined. Raises ValueError for what is out of range.
 
-    kind: Which refiner. sampler: See `SAMPLERS`; `flow` starts around the reconstruction,
+    kind: Kind of refiner. sampler: See `SAMPLERS`; `flow` starts around the reconstruction,
         `noise-flow` from pure noise.
     steps: Evaluations of the network, 1 to 1000; a GAN has one.
     strength: 0 gives the plain decode, 1 the refined picture, between them a blend.
@@ -62,7 +62,7 @@ class RefineOptions(BaseModel):
     ] = ""
     steps: Annotated[
         int,
-        Option("Of the refiner: 4 for flow, 25 for diffusion, 1 for gan.", depends=True),
+        Option("Steps of the refiner: 4 for flow, 25 for diffusion, 1 for gan.", depends=True),
         Field(ge=1, le=MAX_STEPS),
     ] = 0
     strength: Annotated[
@@ -74,7 +74,7 @@ class RefineOptions(BaseModel):
     weights: Annotated[
         Path | None,
         Option(
-            "Of the refiner, a file or its folder; default: the shipped ones.",
+            "Weights of the refiner, a file or its folder; default: the shipped ones.",
             name="refiner_weights",
             metavar="FILE",
         ),

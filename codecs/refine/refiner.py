@@ -72,7 +72,7 @@ def check_refinable(codec: Codec | FileCodec) -> None:
 class Refiner:
     """A refiner for the pictures of one codec. Picture for picture the same on a kind of device.
 
-    weights_sha256: Of the refiner's weights.
+    weights_sha256: Digest of the refiner's weights.
     """
 
     def __init__(

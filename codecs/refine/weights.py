@@ -35,7 +35,7 @@ class About:
     """What a weight file says of itself.
 
     codec, codec_weights: Name of the codec, and sha256 of its weights, that it refines.
-    schedule: Of diffusion; others do not use it.
+    schedule: Schedule of diffusion; others do not use it.
     """
 
     kind: Kind

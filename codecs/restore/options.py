@@ -42,7 +42,7 @@ class RestoreOptions(BaseModel):
     weights: Annotated[
         Path | None,
         Option(
-            "Of the restorer, a file or its folder; default: the shipped ones.",
+            "Weights of the restorer, a file or its folder; default: the shipped ones.",
             name="restorer_weights",
             metavar="FILE",
         ),

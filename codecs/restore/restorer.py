@@ -37,7 +37,7 @@ WindowCallback = Callable[[int, int], None]
 class Restorer:
     """Takes out noise, or enlarges. Picture for picture the same on a kind of device.
 
-    weights_sha256: Of the network's weights.
+    weights_sha256: Digest of the network's weights.
     """
 
     def __init__(

@@ -58,7 +58,7 @@ MAX_WHOLE_SIDE = 1 << 13
 
 @dataclass(frozen=True)
 class _Factors:
-    """Of one tile: u (C, m, k), s (C, min(m, n)), v (C, k, n), k the rank at factor 1."""
+    """Factors of one tile: u (C, m, k), s (C, min(m, n)), v (C, k, n), k the rank at factor 1."""
 
     u: Floats32
     s: Floats32
@@ -85,7 +85,7 @@ class SvdCodec:
         bits: Annotated[
             int | None,
             Option(
-                "Of the largest factor element; null: so many that the quantisation error is a"
+                "Bits of the largest factor element; null: so many that the quantisation error is a"
                 " quarter of the truncation error."
             ),
             Field(ge=2, le=16),

@@ -56,11 +56,11 @@ def model_card(
 
     Args:
         name: File name without its suffix.
-        sha256: Of the file.
+        sha256: Digest of the file.
         parameters: Their number.
         config: Options of the run.
         records: Validation records of the run, oldest first.
-        options: That only this kind has, as on the command line.
+        options: Options that only this kind has, as on the command line.
     """
     last = records[-1]
     return _CARD.format(

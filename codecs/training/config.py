@@ -35,14 +35,14 @@ class TrainConfig(BaseModel):
     source: Pictures: a directory, a glob, tar or Parquet files; any fsspec URL.
     out: Local folder for crops, checkpoint, the log of metrics and the exported weights.
     start: Weights to fine-tune, a file or its folder; None: start from a block transform.
-    licence: Of the pictures, for the model card.
+    licence: Licence of the pictures, for the model card.
     max_crops: Kept of the source at most, sampled evenly; each is up to 0.8 MB on disk.
     steps, minutes: Whichever is reached first ends the run.
     batch, crop: Pixels per step are batch * crop^2, also in the late part, which has larger crops.
         Without a batch: as suits the device.
     late_from: Share of the run after which crops are `late_crop` wide and symbols are rounded.
-    learning_rate: Of the peak. Without one: high for a fresh model, lower for fine-tuning.
-    momentum: Of the optimiser.
+    learning_rate: The peak. Without one: high for a fresh model, lower for fine-tuning.
+    momentum: Momentum of the optimiser.
     average: Decay of the moving average that is exported, once the run is old enough for it.
     """
 
@@ -60,7 +60,9 @@ class TrainConfig(BaseModel):
     kind: Annotated[str, Option("What is trained.", metavar="NAME", fixed=True)] = "hyperprior"
     size: Annotated[
         str,
-        Option("Of the model. Default: one for a CPU.", metavar="NAME", depends=True, fixed=True),
+        Option(
+            "Size of the model. Default: one for a CPU.", metavar="NAME", depends=True, fixed=True
+        ),
     ] = ""
     minutes: Annotated[
         float | None,
@@ -100,7 +102,7 @@ class TrainConfig(BaseModel):
         Option("Take at most so many parts of the pictures, 0.8 MB each on disk.", fixed=True),
         Field(ge=64),
     ] = 10_000
-    licence: Annotated[str, Option("Of the pictures; goes onto the model card.")] = ""
+    licence: Annotated[str, Option("Licence of the pictures; goes onto the model card.")] = ""
     seed: Annotated[int, Option("Seed of all random choices.", fixed=True)] = 0
     device: Annotated[Device, Option("Where it runs; cuda without a GPU is an error.")] = "auto"
     checkpoint_minutes: float = Field(default=3, gt=0)

@@ -41,7 +41,7 @@ _TURNS: tuple[Callable[[Tensor], Tensor], ...] = (
     lambda x: x.flip(2),
     lambda x: x.transpose(1, 2),
 )
-"""Of (N, H, W, 3); with and without each of them, all eight orientations of a square."""
+"""Flips of (N, H, W, 3); with and without each of them, all eight orientations of a square."""
 _DEEP_MODES = ("I", "F")
 _DECODE_ERRORS = (
     OSError, SyntaxError, ValueError, EOFError, OverflowError, IndexError, KeyError, TypeError,

@@ -225,7 +225,7 @@ class _Losses:
 
 
 def _warn_of_no_gain(records: list[dict[str, Any]], out: Path) -> None:
-    """Of weights that were tuned, on pictures that they have not seen."""
+    """Warn of no gain by weights that were tuned, on pictures that they have not seen."""
     losses = [record["validation_loss"] for record in records if "validation_loss" in record]
     if losses and losses[-1] >= losses[0]:
         logger.warning(

@@ -49,7 +49,7 @@ class VaeConfig(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    size: Annotated[str, Option("Which weights; f8c4 is shipped.", metavar="NAME")] = "f8c4"
+    size: Annotated[str, Option("Name of the weights; f8c4 is shipped.", metavar="NAME")] = "f8c4"
     dtype: Annotated[
         LatentType, Option("How latents are stored; int8 has a scale per channel, and is coded.")
     ] = "int8"

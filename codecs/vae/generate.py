@@ -18,7 +18,7 @@ def sample_prior(codec: VaeCodec, count: int, size: int, seed: int) -> list[Pixe
 
     Args:
         size: Side in pixels, rounded up to the stride.
-        seed: Of the noise, drawn on the CPU: the same on every device.
+        seed: Seed of the noise, drawn on the CPU: the same on every device.
     """
     side = -(-size // codec.model.stride)
     generator = torch.Generator().manual_seed(seed)

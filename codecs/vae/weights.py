@@ -40,7 +40,7 @@ def find(weights: Path | None, size: str) -> Path:
     Args:
         weights: None; a weight file or a folder with one; a folder in the layout of diffusers or
             with TAESD state dicts; or the id of such a repository on the Hugging Face hub.
-        size: Which of ours.
+        size: Name of one of ours.
 
     Raises WeightsError.
     """

@@ -58,10 +58,11 @@ SweepPicturesOption = Annotated[
     int, typer.Option("--sweep-pictures", help="On so many pictures, evenly spread.")
 ]
 SweepStepsOption = Annotated[
-    str, typer.Option("--steps", metavar="LIST", help="Of every sampler, where swept.")
+    str, typer.Option("--steps", metavar="LIST", help="Steps of every sampler, where swept.")
 ]
 SweepStrengthsOption = Annotated[
-    str, typer.Option("--strengths", metavar="LIST", help="Of the first kind, where swept.")
+    str,
+    typer.Option("--strengths", metavar="LIST", help="Strengths of the first kind, where swept."),
 ]
 
 _COLUMNS = (

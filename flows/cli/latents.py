@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 FORMS = ("webdataset", "parquet")
 LARGEST_SIDE = 1024
-"""Of pictures that are interpolated, in pixels; larger ones are scaled down."""
+"""Longest side of pictures that are interpolated, in pixels; larger ones are scaled down."""
 
 KeyArgument = Annotated[
     str, typer.Argument(metavar="ID_OR_URI", help="As for `get`.", show_default=False)
@@ -37,7 +37,9 @@ PictureOption = Annotated[
 ]
 WeightsOption = Annotated[
     str | None,
-    typer.Option("--weights", metavar="PATH", help="Of a vae; see `compress`.", show_default=False),
+    typer.Option(
+        "--weights", metavar="PATH", help="Weights of a vae; see `compress`.", show_default=False
+    ),
 ]
 
 
@@ -119,13 +121,13 @@ def sample(
     size: Annotated[
         int, typer.Option("--size", min=8, max=1024, help="Side in pixels; a GAN has its own.")
     ] = 128,
-    seed: Annotated[int, typer.Option("--seed", help="Of the noise.")] = 0,
+    seed: Annotated[int, typer.Option("--seed", help="Seed of the noise.")] = 0,
     weights: Annotated[
         Path | None,
         typer.Option(
             "--weights",
             metavar="PATH",
-            help="Of a vae, or what `train gan` made: gan-....safetensors or its folder.",
+            help="Weights of a vae, or what `train gan` made: gan-....safetensors or its folder.",
             show_default=False,
         ),
     ] = None,

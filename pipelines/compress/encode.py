@@ -136,12 +136,11 @@ def encode_refs(
     jobs = [Job(ref) for ref in refs]
     for job in jobs:
         if job.ref.uri in deaths:
-            job.stage, job.outcome = deaths[job.ref.uri]
-            if job.stage != _READ:
-                job.trouble, job.outcome = (
-                    Trouble(job.stage, job.outcome.why, job.outcome.message),
-                    None,
-                )
+            job.stage, death = deaths[job.ref.uri]
+            if job.stage == _READ:
+                job.outcome = death
+            else:
+                job.trouble = Trouble(job.stage, death.why, death.message)
     for job in _Encoder(config, tiers, one_by_one).run(jobs):
         job.settle(tiers.of(job.ref.name), write(job))
     return [image_row(job) for job in jobs]

@@ -84,7 +84,7 @@ class Tiers:
 
     @property
     def specs(self) -> list[CodecSpec]:
-        """Of all codecs that may appear in the run's rows."""
+        """Specs of all codecs that may appear in the run's rows."""
         mine = [codec.spec for codec in (*self.writers, *self.exact)] + self.latents.specs
         return mine + [spec for other in self._others for spec in other.specs]
 

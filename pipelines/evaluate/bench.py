@@ -109,7 +109,7 @@ class Picture:
 
     @cached_property
     def original(self) -> Original:
-        """For comparing."""
+        """Picture that others are compared with."""
         return Original(self.pixels)
 
     def originals(self) -> Measured:

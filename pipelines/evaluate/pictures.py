@@ -1,4 +1,4 @@
-"""Which pictures are measured, and in how many processes."""
+"""Pictures that are measured, and the processes that do it."""
 
 from __future__ import annotations
 

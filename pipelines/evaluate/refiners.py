@@ -41,7 +41,7 @@ class RefineEvaluateConfig(BaseModel):
     """What to measure.
 
     codec, peers: See `build_choice`; peers are given no more bits than the codec needed.
-    qualities: Of the codec.
+    qualities: Qualities of the codec.
     refiners: Kinds, each with its usual sampler and steps at every quality.
     weights: A folder with a weight file for each kind; None: the shipped ones.
     perceptual_weights: A folder with official weights of LPIPS, DISTS or FID, which are then
@@ -117,7 +117,7 @@ class RefineEvaluation:
     """Everything measured.
 
     weights: sha256 of each refiner's. left_out: Files, each with the reason.
-    rows: Of all pictures. sweep: Of `swept` alone, plain decode and all steps and strengths.
+    rows: Means of all pictures. sweep: Those of `swept` alone, plain decode, all steps, strengths.
     patches, fid_patches: How many the Fréchet distances and the FID, if it is measured, of `rows`
         and `sweep` are over.
     speeds: On the first picture at the lowest quality.

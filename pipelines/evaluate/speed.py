@@ -15,8 +15,8 @@ from glassplate.pipelines.evaluate.variants import PLAIN, Variant
 class Speed:
     """From stream to picture, decoding included.
 
-    core_seconds_per_megapixel: Of all threads; hardly changes when the machine does other work.
-    relative: Of seconds, to the plain decode.
+    core_seconds_per_megapixel: Time of all threads; it hardly changes under other work.
+    relative: Ratio of seconds to those of the plain decode.
     """
 
     variant: str

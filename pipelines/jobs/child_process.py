@@ -50,7 +50,7 @@ class Child:
         Args:
             module: Its `greeted` makes, of the greeting, what answers requests.
             memory: Bytes that it may take.
-            number: Of the workers of this machine; they take its GPUs in turn.
+            number: Number among the workers of this machine; they take its GPUs in turn.
         """
         self._module, self._greeting = module, greeting
         self._memory, self._number = memory, number

@@ -51,7 +51,7 @@ def run_shards(
         shards: One line of text for each.
         store, plan_file: Where these are written for the workers.
         work: What is done with each line of the plan file.
-        watcher: Of a job that runs elsewhere, to see one that stalls.
+        watcher: Watcher of a job that runs elsewhere, to see one that stalls.
 
     Raises WorkerError if a worker, the engine or the way to it fails; MissingExtraError.
     """

@@ -18,7 +18,7 @@ from pydantic import BeforeValidator, Field
 from glassplate.codecs.memory import machine_memory
 
 SHARED_OUT = 0.8
-"""Of a machine's memory; the rest is for the command, the page cache, and others."""
+"""Share of a machine's memory; the rest is for the command, the page cache, and others."""
 
 ROOMY = 2 << 30
 """Bytes that a worker should have at least: codec, libraries and a picture of 100 megapixels."""

@@ -34,7 +34,7 @@ class Progress:
 
     @property
     def images_per_second(self) -> float:
-        """Of this run's own work."""
+        """Rate of this run's own work."""
         return (self.done - self.resumed) / self.seconds if self.seconds > 0 else 0.0
 
     @property

@@ -160,7 +160,7 @@ SCHEMA = pa.schema(
         ("error_message", pa.string()),
     ]
 )
-"""Of the ledger; see `RetrieveRow`."""
+"""Schema of the ledger; see `RetrieveRow`."""
 
 
 def count(rows: list[RetrieveRow]) -> RetrieveLedger:

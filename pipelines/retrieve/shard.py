@@ -25,7 +25,7 @@ from glassplate.pipelines.storage.store import Store
 class RetrieveRow(BaseModel):
     """What became of one picture.
 
-    mean_detail: Of a refined one, mean difference from the plain picture in levels of 255.
+    mean_detail: Mean difference of a refined one from the plain picture, in levels of 255.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -78,7 +78,7 @@ def retrieve_item(item: Item, archive: Archive, config: RetrieveConfig) -> Retri
 
 
 def failed_row(item: Item, error: GlassplateError | OSError) -> RetrieveRow:
-    """Of a picture that cannot be given back."""
+    """Row of a picture that cannot be given back."""
     code = error.code if isinstance(error, GlassplateError) else "os-error"
     return _row(item, status="failed", error_code=code, error_message=str(error))
 

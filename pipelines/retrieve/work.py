@@ -13,7 +13,7 @@ from glassplate.pipelines.retrieve.planning import RetrieveConfig, RetrieveShard
 class RetrieveWork:
     """Lines are shards of a retrieval; see `Work`.
 
-    snapshot: Of the archive. Workers outlive jobs, and the next job reads a newer one.
+    snapshot: Snapshot of the archive. Workers outlive jobs, and the next job reads a newer one.
     """
 
     folder: str

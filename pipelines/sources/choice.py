@@ -1,4 +1,4 @@
-"""Which files of a source are taken: `--include`, `--exclude`, and what file managers leave behind.
+"""Files of a source that are taken: `--include`, `--exclude`, and what file managers leave behind.
 
 A pattern is a glob as in .gitignore: without a slash it is about names at any depth ('*.tif'),
 with one about the path below the source's root ('2024/**/*.tif', './2024'); what it says of a

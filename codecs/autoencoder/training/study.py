@@ -31,7 +31,7 @@ logger = logging.getLogger(__name__)
 
 HELD_OUT = 16
 AVERAGE = 0.99
-"""Of the weights: runs are short."""
+"""Decay of the running mean of the weights: runs are short."""
 
 
 @dataclass(frozen=True)
@@ -40,7 +40,7 @@ class Result:
 
     bpp, psnr: Of real streams. raw_bpp: The same symbols without entropy coding.
     continuous_bpp, continuous_psnr: Without quantisation, latents as float16.
-    jpeg_psnr: Of JPEG at no more than the bpp of each picture; None where it cannot go so low.
+    jpeg_psnr: PSNR of JPEG at no more than the bpp of each picture; None where it cannot go so low.
     jpeg_reached: Share of the pictures at which it can.
     """
 

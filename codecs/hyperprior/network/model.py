@@ -171,7 +171,7 @@ class MeanNet(nn.Module):
             side: From `begin`.
             known: (N, y, h, w), y as decoded in earlier steps, zero elsewhere.
             squashed: asinh of `known`.
-            step: Which step is next.
+            step: Number of the next step.
         """
         weight = self.join.weight[:, -known.shape[1] :]
         x = side + F.conv2d(channels_last(squashed), weight)

@@ -46,7 +46,7 @@ def scatter(vector: npt.NDArray[Any], step: int, out: npt.NDArray[Any]) -> None:
 
 
 def step_masks(channels: int, height: int, width: int, device: torch.device) -> Tensor:
-    """Which positions each step codes, as bool (STEPS, channels, height, width)."""
+    """Positions that each step codes, as bool (STEPS, channels, height, width)."""
     masks = torch.zeros(STEPS, channels, height, width, dtype=torch.bool, device=device)
     for step in range(STEPS):
         for cell in cells(channels, step):

@@ -96,7 +96,7 @@ class ScaleNet(nn.Module):
         Args:
             side: From `features`, cropped to the size of y.
             symbols: (N, y, H, W) integers, zero where not parsed yet.
-            step: Which step is next.
+            step: Number of the next step.
             quality: (N,) int64.
         """
         magnitude = ACTIVATION_UNIT * symbols.abs().clamp(max=SYMBOL_CLIP)

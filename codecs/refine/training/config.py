@@ -15,14 +15,14 @@ from glassplate.codecs.training.config import TrainConfig
 class RefinerTrainConfig(TrainConfig):
     """As `TrainConfig`.
 
-    refiner: Which kind.
-    codec_weights: Of the codec to refine, a file or its folder; None: the shipped ones.
+    refiner: Kind of refiner.
+    codec_weights: Weights of the codec to refine, a file or its folder; None: the shipped ones.
     shift, max_noise: Of diffusion's schedule; see `ShiftedCosine`.
     perceptual: Weight of ST-LPIPS after a flow's few steps; 0: the flow's own regression alone.
     """
 
     kind: str = "refiner"
-    refiner: Annotated[Kind, Option("Which refiner.", name="kind", fixed=True)] = "flow"
+    refiner: Annotated[Kind, Option("Kind of refiner.", name="kind", fixed=True)] = "flow"
     codec_weights: Annotated[
         Path | None,
         Option(
@@ -33,7 +33,7 @@ class RefinerTrainConfig(TrainConfig):
     ] = None
     shift: Annotated[
         float,
-        Option("Of diffusion's schedule: below 1, less noise.", fixed=True),
+        Option("Shift of diffusion's schedule: below 1, less noise.", fixed=True),
         Field(gt=0, le=10),
     ] = SHIFT
     max_noise: Annotated[

@@ -33,7 +33,7 @@ class DenoisingTask:
 
     schedule: ShiftedCosine for diffusion, StraightLine for a flow from pure noise; for a flow None,
         straight lines from noise around the reconstruction, as `flow` has it.
-    steps: Of the flow that refines pictures for validation.
+    steps: Steps of the flow that refines pictures for validation.
     generator: Of a GAN: its noise is white, and of the reconstruction's whole error.
     """
 

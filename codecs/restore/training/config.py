@@ -20,7 +20,7 @@ class RestorerTrainConfig(TrainConfig):
     noise: Annotated[
         Literal["all", "gaussian", "missing", "jpeg"],
         Option(
-            "Which noise a denoiser learns: all at once, told by the picture alone, or one.",
+            "Noise that a denoiser learns: all at once, told by the picture alone, or one.",
             fixed=True,
         ),
     ] = "all"

@@ -41,7 +41,7 @@ Damage = Callable[[Pixels, np.random.Generator], Pixels]
 class RestorationTask:
     """Takes out one kind of noise, or whichever of all kinds there is; or enlarges.
 
-    noise: Of a denoiser; None: all kinds.
+    noise: Noise that a denoiser learns; None: all kinds.
     """
 
     model: ModelConfig

@@ -17,7 +17,7 @@ from glassplate.codecs.vae.training.warm_start import warm_start
 from glassplate.codecs.vae.weights import load_vae
 
 KL_WEIGHT = 1e-4
-"""Of the KL divergence per value of the latent; keeps latents near unit variance, no more."""
+"""Weight of the KL divergence per value of the latent; it keeps latents near unit variance."""
 VALIDATED_QUALITIES = (0, 25, 50, 75, 100)
 MSE_FLOOR = 1e-4
 """40 dB: below it a crop is good enough."""

@@ -97,14 +97,14 @@ def safe_name(name: str) -> str:
 
 
 def suffix_of(name: str) -> str:
-    """That of a source's name; '' for none, or for what is too long to be one."""
+    """Extension of a source's name; '' for none, or for what is too long to be one."""
     suffix = PurePosixPath(_cleaned(name.rpartition("/")[2])).suffix
     return suffix if len(suffix) <= _MAX_SUFFIX else ""
 
 
 def own_suffix(name: str, format_name: str | None, *, bit_exact: bool) -> str:
-    """That of a picture's own format: as its source's, or as usual where that is of another format;
-    '.png' for what we do not write pictures of any kind as.
+    """Extension of a picture's own format: as its source's, or as usual where that is of
+    another format; '.png' for what we do not write pictures of any kind as.
 
     format_name: Pillow's name of the source's format.
     """

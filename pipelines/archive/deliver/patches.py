@@ -83,6 +83,6 @@ def _box(kind: bytes, data: bytes) -> bytes:
 
 
 def _resolution(dpi: tuple[float, float]) -> bytes:
-    """Of capture, in pixels for each metre, as hundredths where they have a place."""
+    """Resolution of capture, in pixels for each metre, as hundredths where they have a place."""
     down, across = (min(round(value / 0.0254), 65535) for value in (dpi[1], dpi[0]))
     return _box(b"res ", _box(b"resc", struct.pack(">HHHHBB", down, 1, across, 1, 0, 0)))

@@ -39,14 +39,14 @@ class Identity(BaseModel):
 
     @classmethod
     def new(cls) -> Self:
-        """That of an archive made now."""
+        """Identity of an archive made now."""
         now = datetime.now(UTC).isoformat(timespec="seconds")
         identity = cls(format=_FORMAT, version=FORMAT_VERSION, id=str(uuid.uuid4()), created=now)
         return identity.model_copy(update={"checksum": identity.sum()})
 
     @classmethod
     def read(cls, store: Store) -> Self:
-        """That of an archive. Raises ArchiveError if there is none, or none that can be read."""
+        """Identity of an archive. Raises ArchiveError if there is none that can be read."""
         try:
             return cls.model_validate_json(store.read(IDENTITY))
         except FileNotFoundError:

@@ -163,7 +163,7 @@ class Snapshot(_Frozen):
 
 
 def _version(body: bytes) -> int:
-    """Of a manifest that may be of a later format; 0 if it does not say."""
+    """Format of a manifest that may be of a later format; 0 if it does not say."""
     try:
         return _Version.model_validate_json(body).format_version
     except ValidationError:

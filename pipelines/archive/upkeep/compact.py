@@ -75,7 +75,7 @@ def compact_archive(
 
 
 def plan_spans(shards: Sequence[ShardEntry]) -> list[range]:
-    """Which neighbours become one shard, for all shards in their order. A second time: none."""
+    """Neighbours that become one shard, for all shards in their order. A second time: none."""
     spans: list[_Span] = []
     for position, shard in enumerate(shards):
         size = sum(file.bytes for file in shard.files())

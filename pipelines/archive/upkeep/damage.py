@@ -1,4 +1,4 @@
-"""Which pictures does a damaged shard file hit? As exactly as what is left can tell."""
+"""Pictures that a damaged shard file hits, as exactly as what is left can tell."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which references may be equal, or stored already: those are read and hashed, and go together."""
+"""References that may be equal, or stored already: those are read and hashed, and go together."""
 
 from __future__ import annotations
 

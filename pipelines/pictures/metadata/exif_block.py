@@ -13,7 +13,7 @@ THUMBNAIL_START, THUMBNAIL_SIZE = 0x0201, 0x0202
 RESOLUTION_ACROSS, RESOLUTION_DOWN, RESOLUTION_UNIT = 0x011A, 0x011B, 0x0128
 _RATIONAL = 5
 _FORMATS = {3: "H", 4: "I"}
-"""Of single numbers: SHORT and LONG."""
+"""Codes of single numbers: SHORT and LONG."""
 
 
 @dataclass

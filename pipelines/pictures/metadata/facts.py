@@ -28,7 +28,7 @@ class Facts:
     icc_profile, exif, xmp: The blocks as they are, the last two upright after `upright`.
     segments: Everything else that can be given back.
     losses: What cannot. A file with any has to be kept as it is.
-    orientation: Of the source, 1-8.
+    orientation: Orientation of the source, 1-8.
     """
 
     icc_profile: bytes | None = None

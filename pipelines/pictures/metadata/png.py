@@ -80,14 +80,14 @@ def _chunks(data: bytes) -> Iterator[tuple[str, bytes]]:
 
 
 def _block_of(kind: str, payload: bytes) -> str | None:
-    """Which block a chunk is by PNG's own rules."""
+    """Kind of block that a chunk is by PNG's own rules."""
     if kind == "iTXt" and payload.startswith(_XMP):
         return "xmp"
     return {"iCCP": "icc", "eXIf": "exif"}.get(kind)
 
 
 def _block(kind: str, payload: bytes, proper: set[str]) -> tuple[str | None, bytes]:
-    """Which block a chunk holds, and the block.
+    """Kind of block that a chunk holds, and the block.
 
     EXIF and XMP may stand in texts, too, as ImageMagick has long written them: those count where
     there is no chunk of its own.

@@ -44,8 +44,8 @@ _WALKS: Mapping[str, Callable[[bytes, Found], object]] = {
 class Structure:
     """What a file's structure tells; nothing where the format is not walked through.
 
-    sizes: Of every picture, frame or canvas that a decoder would make room for, as stored; the
-        first is the picture's own.
+    sizes: Sizes of every picture, frame or canvas that a decoder would make room for, as stored;
+        the first is the picture's own.
     pictures: How many pictures of their own a TIFF or JPEG 2000 file holds, else 0.
     unusual: A property that decoders often lack, as a noun phrase.
     is_silent: Whether decoders pass over the fault in silence.

@@ -23,8 +23,8 @@ class BrokenError(Exception):
 class Found:
     """What a walk has come by, up to the place where the file breaks if it does.
 
-    sizes: Of every picture, frame or canvas that a decoder would make room for; the first is the
-        picture's own.
+    sizes: Sizes of every picture, frame or canvas that a decoder would make room for; the first is
+        the picture's own.
     pictures: How many pictures of their own the file holds; 0: not counted.
     is_silent: Whether decoders would pass over a fault here in silence.
     unusual: A property that decoders often lack, as a noun phrase.

@@ -112,7 +112,7 @@ def _refs(
 def _paths_and_sizes(
     parquet: pq.ParquetFile, group: int, field: pa.Field, sized: bool
 ) -> tuple[list[str | None], list[int | None]]:
-    """Of the pictures of one column in one row group. A size of 0: there are no bytes."""
+    """Names and sizes of a column's pictures in one row group. A size of 0: there are no bytes."""
     nested = pa.types.is_struct(field.type)
     count = parquet.metadata.row_group(group).num_rows
     paths: list[str | None] = [None] * count

@@ -12,7 +12,7 @@ from typing import Any, Literal, NamedTuple
 from glassplate.codecs.errors import UnreadableError, VanishedError
 
 NO_VERSION = "None:"
-"""Of a file of which its server says neither size nor time nor tag: it is read by every run."""
+"""Version of a file whose server says neither size nor time nor tag: every run reads it."""
 
 
 class Outcome(NamedTuple):
