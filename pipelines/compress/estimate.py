@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, defaultdict
+from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import PurePosixPath
 from statistics import fmean
 
+from glassplate.pipelines.archive.format.schema import ImageRow
 from glassplate.pipelines.compress.isolate import IsolatedEncoder
-from glassplate.pipelines.compress.planning import RunPlan, ShardPlan
+from glassplate.pipelines.compress.planning import RunPlan
+from glassplate.pipelines.sources.places.refs import SourceRef
 
 
 @dataclass(frozen=True)
@@ -47,19 +51,47 @@ def estimate(plan: RunPlan, sample: int = 8) -> Estimate:
         source_bytes=source_bytes,
         stored_bytes=round(scale * sum(row.stored_bytes or 0 for row in rows)),
         latent_bytes=round(scale * sampled.latent_bytes),
-        seconds=sampled.start_up + _longest_hand(plan) * sampled.work / max(1, sampled_bytes),
+        seconds=sampled.start_up + _busiest(plan, rows) * sampled.work,
         sampled=len(rows),
         psnr=fmean(lossy) if lossy else None,
         statuses=dict(Counter(row.status for row in rows)),
     )
 
 
-def _longest_hand(plan: RunPlan) -> int:
-    """Source bytes that the busiest worker gets: largest shards first, dealt out in turn."""
-    workers = plan.config.workers
-    sizes = sorted((_own_bytes(shard) for shard in plan.shards), reverse=True)
-    return max((sum(sizes[place::workers]) for place in range(workers)), default=0)
+def _busiest(plan: RunPlan, rows: Sequence[ImageRow]) -> float:
+    """What the busiest worker has to do, as a multiple of the sample: by pixels, as work goes.
+
+    Shards go to whoever is free, the largest first, as in a run.
+    """
+    density, sampled = Density(rows), sum(_pixels(row) for row in rows)
+    if not sampled:
+        return 0.0
+    hands = [0.0] * plan.config.workers
+    for shard in sorted(plan.shards, key=lambda shard: (-shard.source_bytes, shard.key)):
+        hands.sort()
+        hands[0] += sum(density.pixels(ref) for ref in shard.refs if not ref.outcome)
+    return max(hands) / sampled
 
 
-def _own_bytes(shard: ShardPlan) -> int:
-    return sum(ref.size or 0 for ref in shard.refs if not ref.outcome)
+class Density:
+    """Pixels for each byte of a file, by its suffix: a JPEG has several times those of a PNG."""
+
+    def __init__(self, rows: Sequence[ImageRow]) -> None:
+        pixels, sizes = defaultdict[str, float](float), defaultdict[str, int](int)
+        for row in rows:
+            for kind in ("", _suffix(row.name)):
+                pixels[kind] += _pixels(row)
+                sizes[kind] += row.source_bytes or 0
+        self._of = {kind: pixels[kind] / size for kind, size in sizes.items() if size}
+
+    def pixels(self, ref: SourceRef) -> float:
+        """How many a file is likely to have."""
+        return (ref.size or 0) * self._of.get(_suffix(ref.name), self._of.get("", 0.0))
+
+
+def _pixels(row: ImageRow) -> float:
+    return float((row.width or 0) * (row.height or 0))
+
+
+def _suffix(name: str) -> str:
+    return PurePosixPath(name).suffix.lower() or "none"

@@ -15,8 +15,9 @@ from unprivileged import unprivileged
 from glassplate.codecs import Region
 from glassplate.pipelines import open_archive
 from glassplate.pipelines.archive.format.manifest import Snapshot
+from glassplate.pipelines.archive.format.schema import ImageRow
 from glassplate.pipelines.compress.config import CompressConfig
-from glassplate.pipelines.compress.estimate import estimate
+from glassplate.pipelines.compress.estimate import Density, estimate
 from glassplate.pipelines.compress.run import (
     RunResult,
     commit_plan,
@@ -32,6 +33,7 @@ from glassplate.pipelines.errors import (
     TooManyFailuresError,
 )
 from glassplate.pipelines.jobs.progress import Progress
+from glassplate.pipelines.sources.places.refs import SourceRef
 
 Row = dict[str, Any]
 
@@ -350,6 +352,17 @@ def test_estimate_writes_nothing_and_is_near(source: Path, configure: Any) -> No
     assert guess.stored_bytes == pytest.approx(stored, rel=0.3)
     assert (guess.inputs, guess.sampled, guess.statuses) == (20, 5, {"encoded": 5})
     assert guess.seconds > 0
+
+
+def test_pixels_are_guessed_by_the_kind_of_file() -> None:
+    def row(name: str, side: int, size: int) -> ImageRow:
+        return ImageRow("", name, "", "encoded", width=side, height=side, source_bytes=size)
+
+    density = Density([row("a.png", 100, 20_000), row("b.JPG", 100, 2_000)])
+    assert density.pixels(SourceRef("", "", "c.png", "", 40_000)) == 20_000
+    assert density.pixels(SourceRef("", "", "d.jpg", "", 40_000)) == 200_000
+    assert density.pixels(SourceRef("", "", "e.tif", "", 22_000)) == 20_000  # as all together
+    assert Density([]).pixels(SourceRef("", "", "c.png", "", 1)) == 0
 
 
 def test_options_and_ledger_are_in_the_manifest(source: Path, configure: Any) -> None:
