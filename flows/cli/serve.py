@@ -56,8 +56,14 @@ def serve(
         ),
     ] = None,
     cache: Annotated[
-        str, typer.Option("--cache", metavar="BYTES", help="Of answers and pixels: 512MiB, 2GB.")
-    ] = "512MiB",
+        str | None,
+        typer.Option(
+            "--cache",
+            metavar="BYTES",
+            help="Of answers and pixels. Default: 512MiB a worker, a quarter of memory at most.",
+            show_default=False,
+        ),
+    ] = None,
     waiting: Annotated[
         int, typer.Option("--queue", help="Requests that may wait; the next gets 503.")
     ] = 256,
@@ -91,6 +97,7 @@ def serve(
         glassplate serve s3://bucket/archive --host 0.0.0.0 --token "$TOKEN" --base-url https://images.example.org
     """
     from glassplate.codecs.extras import optional
+    from glassplate.codecs.memory import machine_memory
     from glassplate.pipelines.jobs.memory import default_workers, parse_bytes, share_of_memory
 
     for module in ("fastapi", "prometheus_client", "uvicorn"):
@@ -111,7 +118,7 @@ def serve(
         "max_pixels": max_pixels,
         "workers": number,
         "worker_memory": parse_bytes(worker_memory) if worker_memory else share_of_memory(number),
-        "cache": parse_bytes(cache),
+        "cache": parse_bytes(cache) if cache else min(number << 29, machine_memory() // 4),
         "waiting": waiting,
         "timeout": timeout,
         "connections": connections,

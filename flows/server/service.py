@@ -41,7 +41,7 @@ class Service:
         """folder: Where decoders write their answers; ours alone."""
         self.config = config
         self.catalogue = catalogue
-        self.answers: ByteBoundedCache[Done] = ByteBoundedCache(config.cache // 2)
+        self.answers: ByteBoundedCache[Done] = ByteBoundedCache(config.cache // 4)
         self.decoders = self._pool(_DECODER, folder, config.workers)
         self.refiners = self._pool(_DECODER, folder, 1) if config.refine else None
         self.searchers = self._pool(_SEARCHER, folder, 1)
@@ -59,7 +59,8 @@ class Service:
             "snapshot": self.catalogue.view.number,
             "device": config.device,
             "max_pixels": config.max_pixels,
-            "cache": config.cache // 2 // config.workers,
+            "cache": (config.cache - config.cache // 4) // config.workers,
+            "latents": "hyperprior" in self.catalogue.view.snapshot.codecs.values(),
             "threads": max(1, usable_cores() // workers),
         }
         bounds = {"memory": config.worker_memory, "waiting": config.waiting}

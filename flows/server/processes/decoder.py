@@ -38,7 +38,7 @@ def greeted(greeting: str) -> Answer:
     """What answers requests for pictures and originals."""
     told = json.loads(greeting)
     torch.set_num_threads(told["threads"])
-    LATENTS.capacity = told["cache"] // 2
+    LATENTS.capacity = told["cache"] // 2 if told["latents"] else 0
     cache: ByteBoundedCache[Image.Image] = ByteBoundedCache(told["cache"] - LATENTS.capacity)
     reader: PixelReader | None = None
 

@@ -15,6 +15,7 @@ from glassplate.codecs.base import Region
 from glassplate.codecs.cache import ByteBoundedCache
 from glassplate.codecs.container.bitstream import unpack
 from glassplate.codecs.errors import TooManyPixelsError, UnsupportedImageError
+from glassplate.flows.server.processes.reduced import FACTORS, reduced
 from glassplate.flows.server.protocol.config import TILE
 from glassplate.pipelines.archive.deliver.holds import with_loss
 from glassplate.pipelines.archive.read.reader import Archive
@@ -41,6 +42,7 @@ class PixelReader:
     def __init__(self, archive: Archive, cache: ByteBoundedCache[Image.Image]) -> None:
         self.archive = archive
         self._cache = cache
+        self._last: tuple[tuple[object, ...], Image.Image] | None = None
         self._facts = lru_cache(_REMEMBERED)(self._look)
 
     def read(self, image_id: str, region: Region, shrink: float) -> Image.Image:
@@ -53,15 +55,39 @@ class PixelReader:
             cause = f"{region.width} x {region.height} pixels would have to be decoded for this"
             raise TooManyPixelsError(cause, "Ask for a part of it.", image_id[:16])
         if not facts.tiled:
-            whole = self._cache.get(facts.place)
-            if whole is None:
-                whole = self._keep(facts.place, self._decode(image_id, None))
-            return _cut(whole, region)
+            return self._from_whole(image_id, facts.place, region, shrink)
         blocks = list(_blocks(region))
         if len(blocks) <= _MANY_BLOCKS:
             return self._from_blocks(image_id, facts, region, blocks)
         factor = _whole_factor(region, shrink)
         return _shrunk(self._bands(image_id, region), region, factor)
+
+    def _from_whole(
+        self, image_id: str, place: tuple[str, int], region: Region, shrink: float
+    ) -> Image.Image:
+        """From the whole picture, or a smaller one where that is quicker to decode."""
+        whole = self._whole(place)
+        factor = next((f for f in FACTORS if _divides(f, region, shrink)), 1)
+        if whole is None and factor > 1:
+            small = self._whole((*place, factor))
+            if small is None and (made := reduced(self.archive, image_id, factor)):
+                small = self._keep_whole((*place, factor), made)
+            if small:
+                return _cut(small, _divided(region, factor))
+        if whole is None:
+            self._last = None  # there may be no memory for two
+            whole = self._keep_whole(place, self._decode(image_id, None))
+        return _cut(whole, region)
+
+    def _whole(self, key: tuple[object, ...]) -> Image.Image | None:
+        if self._last and self._last[0] == key:
+            return self._last[1]
+        return self._cache.get(key)
+
+    def _keep_whole(self, key: tuple[object, ...], image: Image.Image) -> Image.Image:
+        """In the cache, and where it is too large for that, until the next one comes."""
+        self._last = key, image
+        return self._keep(key, image)
 
     def _look(self, image_id: str) -> _Facts:
         stored = self.archive.stored(image_id)
@@ -133,6 +159,21 @@ def _blocks(region: Region) -> Iterator[tuple[int, int]]:
     for y in range(region.y // TILE, -(-region.bottom // TILE)):
         for x in range(region.x // TILE, -(-region.right // TILE)):
             yield x, y
+
+
+def _divides(factor: int, region: Region, shrink: float) -> bool:
+    """Whether a region can be cut from a picture that is smaller by a factor, and is to shrink
+    further by a better filter."""
+    return 2 * factor <= shrink and region.x % factor == 0 and region.y % factor == 0
+
+
+def _divided(region: Region, factor: int) -> Region:
+    return Region(
+        x=region.x // factor,
+        y=region.y // factor,
+        width=-(-region.width // factor),
+        height=-(-region.height // factor),
+    )
 
 
 def _whole_factor(region: Region, shrink: float) -> int:

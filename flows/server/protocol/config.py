@@ -20,7 +20,7 @@ class ServeConfig(BaseModel):
     refine: The refiner behind the quality `refined`; None: there is none.
     max_area: Pixels of the largest picture that is sent. max_pixels: Of the largest decoded.
     workers: Decoding processes. worker_memory: Bytes that each may take.
-    cache: Bytes for finished answers (half), decoded pixels and latents (the other half).
+    cache: Bytes: a quarter for finished answers, the rest for what decoders keep.
     waiting: Requests that may wait for a decoder; the next is refused with 503.
     timeout: Seconds that a request may take, and a client to take a part of its answer.
     connections: Open at a time; beyond them new ones are closed.
@@ -41,7 +41,7 @@ class ServeConfig(BaseModel):
     max_pixels: int = Field(default=200_000_000, ge=1)
     workers: int = Field(ge=1, le=256)
     worker_memory: int = Field(ge=1 << 28)
-    cache: int = Field(default=512 << 20, ge=0)
+    cache: int = Field(ge=0)
     waiting: int = Field(default=256, ge=1)
     timeout: float = Field(default=60, gt=0)
     connections: int = Field(default=500, ge=1)

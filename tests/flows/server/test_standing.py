@@ -101,7 +101,7 @@ def test_it_ends_when_it_is_told_to(
 
 def test_short_answers_are_not_held_back() -> None:
     """asyncio sets TCP_NODELAY only on connections whose protocol is named."""
-    config = ServeConfig(archive="archive", port=0, workers=1, worker_memory=1 << 30)
+    config = ServeConfig(archive="archive", port=0, workers=1, worker_memory=1 << 30, cache=0)
     with listening(config) as opened:
         assert opened.proto == socket.IPPROTO_TCP
 
