@@ -167,6 +167,21 @@ def loss_figure(curves: Mapping[str, Sequence[tuple[float, float]]]) -> Figure:
     return Figure("losses", "What was minimised, as means over a few steps.", canvas)
 
 
+def validation_figure(curves: Mapping[str, Sequence[tuple[int, float]]]) -> Figure:
+    """Each measure of the validations over the steps, a panel for each: (step, value)."""
+    rows = -(-len(curves) // 2)
+    with matplotlib.rc_context(_STYLE):
+        canvas = Canvas(figsize=(6.4, 2.1 * rows), layout="constrained")
+        for place, (label, curve) in enumerate(curves.items()):
+            axes = canvas.add_subplot(rows, min(2, len(curves)), place + 1)
+            axes.plot(*zip(*curve, strict=True), ".-", color=_ACCENT, linewidth=1.4, markersize=5)
+            axes.set_title(label, fontsize=10, color=_INK)
+            axes.xaxis.set_major_locator(MaxNLocator(4, integer=True))
+            axes.grid(color=_PUBLISHED, alpha=0.2, linewidth=0.6)
+        canvas.supxlabel("steps", fontsize=10, color=_INK)
+    return Figure("validation", "On held-out crops, at each validation.", canvas)
+
+
 def samples_figure(rows: Sequence[tuple[str, npt.NDArray[np.uint8]]]) -> Figure:
     """Strips of pictures of one size, (H, W, 3) each, one below the other, with their labels."""
     height, width, _ = rows[0][1].shape

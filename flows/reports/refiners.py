@@ -121,7 +121,8 @@ def _rate_figures(evaluation: RefineEvaluation) -> list[Figure]:
     """Each metric over the rate, a curve for each variant."""
     names = dict.fromkeys(row.variant for row in evaluation.rows)
     highest = max(row.bpp or 0 for row in evaluation.rows)
-    caption = f"Mean of {len(evaluation.pictures)} pictures. "
+    count = len(evaluation.pictures)
+    caption = f"Mean of {count} picture{'s' if count > 1 else ''}. "
     figures = []
     for metric, label in _metrics(evaluation).items():
         curves = {

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,10 +13,15 @@ from PIL import Image
 from glassplate.codecs.training.adversarial import Collapse
 from glassplate.codecs.training.loop import LOSSES, METRICS, read_metrics
 from glassplate.codecs.training.sheet import COLUMNS
-from glassplate.flows.reports.figures import Figure, loss_figure, samples_figure
+from glassplate.flows.reports.figures import (
+    Figure,
+    loss_figure,
+    samples_figure,
+    validation_figure,
+)
 from glassplate.flows.reports.page import write_page
 from glassplate.flows.reports.pictures import data_url
-from glassplate.flows.terminal.wording import validation_row
+from glassplate.flows.terminal.wording import measures, validation_row
 
 if TYPE_CHECKING:
     from glassplate.codecs.training.config import TrainConfig
@@ -51,11 +57,23 @@ def _figures(folder: Path, records: list[dict[str, Any]]) -> list[Figure]:
     figures = []
     if (folder / LOSSES).exists():
         figures.append(loss_figure(_curves(read_metrics(folder / LOSSES))))
+    if validated := _validated(records):
+        figures.append(validation_figure(validated))
     shown = [record for record in records if "samples" in record]
     if shown:
         chosen = np.unique(np.linspace(0, len(shown) - 1, ROWS).round().astype(int))
         figures.append(samples_figure([_strip(folder, shown[place]) for place in chosen]))
     return figures
+
+
+def _validated(records: list[dict[str, Any]]) -> dict[str, list[tuple[int, float]]]:
+    """Step and value, by the name of the measure, of those that were measured twice."""
+    curves: dict[str, list[tuple[int, float]]] = {}
+    for record in records:
+        for name, value in measures(record).items():
+            if isinstance(value, int | float) and math.isfinite(value):
+                curves.setdefault(name.replace("_", " "), []).append((record["step"], value))
+    return {name: curve for name, curve in curves.items() if len(curve) > 1}
 
 
 def _curves(lines: list[dict[str, Any]]) -> dict[str, list[tuple[float, float]]]:
@@ -71,7 +89,7 @@ def _strip(folder: Path, record: dict[str, Any]) -> tuple[str, npt.NDArray[np.ui
     """When it was, and the first row of the sheet."""
     with Image.open(folder / record["samples"]) as sheet:
         strip = np.asarray(sheet)[: sheet.width // COLUMNS]
-    return f"{record['minutes']:.0f} min", strip
+    return f"step {record['step']:,}", strip
 
 
 def _sheet(path: Path) -> str:

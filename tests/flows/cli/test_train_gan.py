@@ -42,9 +42,11 @@ def test_a_run_leaves_a_page_with_losses_and_samples_over_time(
     assert f"sample -o FILE --weights {mine}" in done.err
     page = (mine / "training.html").read_text()
     assert "gan 8" in page
-    assert page.count("<svg") == 2
+    assert page.count("<svg") == 3
     assert "has collapsed" not in page
-    assert {file.stem for file in (mine / "figures").glob("*.png")} == {"losses", "samples"}
+    assert {file.stem for file in (mine / "figures").glob("*.png")} == {
+        "losses", "samples", "validation",
+    }  # fmt: skip
     assert len(list((mine / "samples").glob("*.png"))) == 2  # before the first step, and at the end
     sheet = tmp_path / "sheet.png"
     assert glassplate("sample", "-o", sheet, "--weights", mine, "-n", "4").code == 0
