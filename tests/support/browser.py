@@ -19,6 +19,9 @@ _FLAGS = (
     *("--disable-background-networking", "--disable-component-update", "--disable-sync"),
 )
 _FIT = "document.documentElement.scrollWidth <= window.innerWidth"
+WIDE = 1280
+"""From that width on no table has to be scrolled."""
+_CUT = "[...document.querySelectorAll('.scroll')].filter(o => o.scrollWidth > o.clientWidth).length"
 _WIDEST = """
     [...document.querySelectorAll('body *')]
         .filter(one => !one.closest('.scroll') || one.matches('.scroll'))
@@ -66,6 +69,8 @@ def looked_at(browser: Browser, page: Path, shots: Path) -> list[str]:
             asked = [url for url in said if url != page.as_uri() and not url.startswith("data:")]
             if not window.evaluate(_FIT):
                 asked.append(f"is wider than its window: {window.evaluate(_WIDEST)}")
+            if width >= WIDE and window.evaluate(_CUT):
+                asked.append("a table is cut")
             broken = "[...document.images].filter(i => i.complete && !i.naturalWidth).length"
             if window.evaluate(broken):
                 asked.append("a picture is broken")
