@@ -28,6 +28,7 @@ GROUPS = {
     },
     "Look": {
         "list": "query:list_pictures",
+        "ls": "query:list_pictures",
         "query": "query:query",
         "info": "query:info",
         "stats": "query:stats",
@@ -40,6 +41,7 @@ GROUPS = {
     },
     "Get pictures out": {
         "get": "get:get",
+        "cat": "get:cat",
         "extract": "get:extract",
         "retrieve": "retrieve:retrieve",
         "export": "latents:export",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -38,6 +39,7 @@ if TYPE_CHECKING:
     from glassplate.codecs import Region
     from glassplate.pipelines.archive.deliver.folder import Extracted
     from glassplate.pipelines.archive.format.schema import ImageRow
+    from glassplate.pipelines.archive.read.reader import Archive
     from glassplate.pipelines.archive.upkeep.verify import Damage
 
 KeyArgument = Annotated[
@@ -57,7 +59,10 @@ def get(
     key: KeyArgument,
     config: RefineOptions | None,
     output_file: Annotated[
-        Path, typer.Option("-o", "--output", metavar="FILE", help="Format by its suffix.")
+        Path,
+        typer.Option(
+            "-o", "--output", metavar="FILE", help="Format by its suffix; - for standard output."
+        ),
     ],
     region: Annotated[
         str | None,
@@ -99,17 +104,21 @@ def get(
         glassplate get archive/ scan-16bit.tif -o scan.tif --original
 
         glassplate get archive/ beach.jpg -o beach.png --refine flow --detail-map invented.png
+
+        glassplate get archive/ beach.jpg -o - | feh -
     """
     from glassplate.pipelines import open_archive
     from glassplate.pipelines.archive.deliver.file import deliver, refuse_folder
 
     rectangle = parse_region(region)
-    if original and rectangle:
-        raise ConfigError("a file has no region", "Leave out --region.", "--original")
-    if config is None and detail_map:
-        raise ConfigError("nothing is refined", "Say --refine flow.", "--detail-map")
-    if config and original:
-        raise ConfigError("a file is not refined", "Leave out --refine.", "--original")
+    _check_together(config, rectangle, detail_map, original=original)
+    if output_file == Path("-"):
+        if config or as_json:
+            raise ConfigError("gives the picture alone", "Name a file instead of -.", "--output")
+        opened = open_archive(archive, snapshot, parse_device(device), max_pixels=max_pixels)
+        opened.check_unambiguous(key)
+        _to_stdout(opened, key, rectangle, original=original, lossy=lossy)
+        return
     for file in filter(None, (output_file, detail_map)):
         refuse_folder(file)
     opened = open_archive(archive, snapshot, parse_device(device), max_pixels=max_pixels)
@@ -131,6 +140,58 @@ def get(
     if rectangle and (told := _cut_at_the_edge(rectangle, opened.find(key))):
         output.message(told)
     _wrote(output, [output_file])
+
+
+def cat(
+    context: typer.Context,
+    archive: ArchiveArgument,
+    key: KeyArgument,
+    original: Annotated[
+        bool, typer.Option("--original", help="Only if it is the source file byte for byte.")
+    ] = False,
+    lossy: LossyOption = False,
+    device: DeviceOption = "auto",
+    snapshot: SnapshotOption = None,
+) -> None:
+    """Write one picture to standard output: the file it was if that is stored, else its own format.
+
+    Example:
+
+        glassplate cat archive/ holiday/beach.jpg > beach.jpg
+    """
+    from glassplate.pipelines import open_archive
+
+    opened = open_archive(archive, snapshot, parse_device(device))
+    opened.check_unambiguous(key)
+    _to_stdout(opened, key, None, original=original, lossy=lossy)
+
+
+def _check_together(
+    config: RefineOptions | None, region: Region | None, detail_map: Path | None, *, original: bool
+) -> None:
+    """Raises ConfigError for options of `get` that do not go together."""
+    if original and region:
+        raise ConfigError("a file has no region", "Leave out --region.", "--original")
+    if config is None and detail_map:
+        raise ConfigError("nothing is refined", "Say --refine flow.", "--detail-map")
+    if config and original:
+        raise ConfigError("a file is not refined", "Leave out --refine.", "--original")
+
+
+def _to_stdout(
+    archive: Archive, key: str, region: Region | None, *, original: bool, lossy: bool
+) -> None:
+    """Raises ConfigError if standard output is a terminal."""
+    if sys.stdout.isatty():
+        fix = "Redirect it: > FILE, or | a viewer."
+        raise ConfigError("a picture is nothing for a terminal", fix, "standard output")
+    if original:
+        data, _ = archive.original(key)
+    else:
+        from glassplate.pipelines.archive.deliver.file import own_bytes
+
+        data = own_bytes(archive, key, region, lossy=lossy)
+    sys.stdout.buffer.write(data)
 
 
 def _cut_at_the_edge(region: Region, row: ImageRow) -> str | None:

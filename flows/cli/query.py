@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import asdict
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from glassplate.codecs.errors import ConfigError
 from glassplate.flows.options.common import (
     ArchiveArgument,
     JsonOption,
@@ -14,10 +16,13 @@ from glassplate.flows.options.common import (
     WhereOption,
     output_of,
 )
-from glassplate.flows.terminal.output import human_bytes, ratio
+from glassplate.flows.terminal.output import Output, human_bytes, ratio
+from glassplate.flows.terminal.rows import Form, write_rows
 from glassplate.flows.terminal.wording import counted
 
 if TYPE_CHECKING:
+    import pyarrow as pa
+
     from glassplate.pipelines.archive.read.reader import Archive
 
 LISTED = [
@@ -47,10 +52,13 @@ def list_pictures(
     gone: GoneOption = False,
     order: OrderOption = None,
     limit: LimitOption = None,
+    ids: Annotated[
+        bool, typer.Option("--ids", help="Image ids and where the sources are, whole.")
+    ] = False,
     snapshot: SnapshotOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """List every input of the newest snapshot and what became of it; `query` by another name.
+    """List every input of the newest snapshot and what became of it.
 
     Examples:
 
@@ -58,11 +66,17 @@ def list_pictures(
 
         glassplate list archive/ --order "psnr" --limit 10
 
-        glassplate list archive/ --gone
+        glassplate list archive/ --gone --ids
 
-        glassplate list archive/ --json
+        glassplate list archive/ --snapshot 3 --json
     """
-    query(context, archive, where, gone, order, limit, snapshot, as_json)
+    from glassplate.pipelines import open_archive
+
+    if gone:
+        where = f"({where or 'true'}\n) AND gone"
+    table = open_archive(archive, snapshot).where(where, order=order, limit=limit)
+    columns = ["image_id", "status", "source_uri"] if ids else None
+    _show(output_of(context), table, columns)
 
 
 def query(
@@ -70,33 +84,91 @@ def query(
     archive: ArchiveArgument,
     where: WhereOption = None,
     gone: GoneOption = False,
+    columns: Annotated[
+        str | None,
+        typer.Option("--columns", metavar="A,B", help="These, of all that FORMAT.md names."),
+    ] = None,
+    sql: Annotated[
+        str | None,
+        typer.Option(
+            "--sql", metavar="SELECT", help="A whole SELECT of DuckDB's over `images` instead."
+        ),
+    ] = None,
     order: OrderOption = None,
     limit: LimitOption = None,
+    form: Annotated[
+        Form | None,
+        typer.Option(
+            "--format", metavar="csv|json|parquet", help="Write all columns so.", show_default=False
+        ),
+    ] = None,
+    output_file: Annotated[
+        Path | None,
+        typer.Option(
+            "-o", "--output", metavar="FILE", help="Into a file: .csv, .json or .parquet."
+        ),
+    ] = None,
     snapshot: SnapshotOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """List the rows of the catalogue for which a DuckDB condition holds.
+    """List the rows of the catalogue for which a DuckDB condition holds, or what a SELECT gives.
+
+    `images` has the newest row of every source. With --json, --format or -o all columns are
+    given, unless --columns says less; parquet goes into a file only.
 
     Examples:
 
         glassplate query archive/ --where "width > 1000 and psnr < 32"
 
-        glassplate query archive/ --where "status = 'failed'" --json
+        glassplate query archive/ --where "status = 'failed'" --columns name,error_message
+
+        glassplate query archive/ --sql "select codec, avg(bpp) from images group by codec"
+
+        glassplate query archive/ -o catalogue.parquet
     """
     from glassplate.pipelines import open_archive
 
     output = output_of(context)
+    chosen = [name.strip() for name in columns.split(",")] if columns else None
+    if sql and (where or gone or columns or order or limit):
+        raise ConfigError("says all that is asked", "Leave out the other options.", "--sql")
+    opened = open_archive(archive, snapshot)
     if gone:
         where = f"({where or 'true'}\n) AND gone"
-    table = open_archive(archive, snapshot).where(where, order=order, limit=limit)
+    if sql:
+        table = opened.sql(sql)
+        chosen = table.column_names
+    else:
+        table = opened.where(where, columns=chosen, order=order, limit=limit)
+    form = form or _form_of(output_file)
+    if form:
+        write_rows(output, table, form, output_file)
+    else:
+        _show(output, table, chosen)
+
+
+def _form_of(file: Path | None) -> Form | None:
+    """By the suffix of a file. Raises ConfigError."""
+    if file is None:
+        return None
+    suffix = file.suffix.lower().removeprefix(".")
+    if suffix not in tuple(Form):
+        fix = f"End it in .{', .'.join(Form)}, or say --format."
+        raise ConfigError(f"{suffix!r} is no format of rows", fix, str(file))
+    return Form(suffix)
+
+
+def _show(output: Output, table: pa.Table, columns: list[str] | None) -> None:
+    """Rows as a table with the columns that matter, or all of them as JSON lines."""
     if output.as_json:
         for batch in table.to_batches(max_chunksize=1024):
             for row in batch.to_pylist():
                 output.record(row)
         return
-    failed = table.num_rows > table["error_code"].null_count
-    absent = True in table["gone"].unique().to_pylist()
-    columns = [*LISTED, *["error_code"] * failed, *["gone"] * absent]
+    if columns is None:
+        failed = table.num_rows > table["error_code"].null_count
+        absent = True in table["gone"].unique().to_pylist()
+        columns = [*LISTED, *["error_code"] * failed, *["gone"] * absent]
     output.records(table.select(columns).to_pylist(), columns, SPARE)
     output.message(counted(table.num_rows, "row"))
 

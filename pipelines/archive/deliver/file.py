@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import struct
+import tempfile
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -16,7 +17,7 @@ from glassplate.codecs.errors import ConfigError, OptionName
 from glassplate.codecs.memory import memory_errors
 from glassplate.pipelines.archive.deliver.embed import JPEG_BLOCK, file_bytes
 from glassplate.pipelines.archive.deliver.holds import lost_by, with_loss, without_loss
-from glassplate.pipelines.archive.deliver.names import suffix_of
+from glassplate.pipelines.archive.deliver.names import own_suffix, suffix_of
 from glassplate.pipelines.archive.format.schema import ImageRow
 from glassplate.pipelines.archive.read.reader import Archive
 from glassplate.pipelines.errors import LossError
@@ -67,6 +68,26 @@ def deliver(
                 temporary.write_bytes(deep)
             return path
     return save(archive.get(key, region, lossy=lossy), path, lossy=lossy)
+
+
+def own_bytes(
+    archive: Archive, key: str, region: Region | None = None, *, lossy: bool = False
+) -> bytes:
+    """A picture as a file of the format that it had, or PNG if such a file would lose something.
+
+    Raises as `deliver`.
+    """
+    row = archive.stored(key).image
+    exact = bool(row and row.bit_exact)
+    own = own_suffix(row.name if row else "", row.format if row else None, bit_exact=exact)
+    with tempfile.TemporaryDirectory() as folder:
+        try:
+            path = deliver(archive, key, Path(folder) / f"picture{own}", region, lossy=lossy)
+        except (LossError, ConfigError):
+            if own == ".png":
+                raise
+            path = deliver(archive, key, Path(folder) / "picture.png", region, lossy=lossy)
+        return path.read_bytes()
 
 
 def save(image: Image.Image, path: Path, *, lossy: bool = False) -> Path:

@@ -90,6 +90,16 @@ def where(
     )
 
 
+def sql(images: ds.Dataset, statement: str) -> pa.Table:
+    """What a SELECT over `images` gives, which has the newest row of every source.
+
+    Nothing else can be read or written by it. Raises ConfigError with DuckDB's message if the SQL
+    is wrong or no SELECT, ShardDamagedError.
+    """
+    newest = _NEWEST.replace("FROM images", "FROM catalogue")
+    return run(statement, {"catalogue": images}, {"images": newest})
+
+
 def stats(images: ds.Dataset) -> dict[str, Any]:
     """Counts of sources by status, bytes, and per codec its pictures, bytes and mean quality.
 
