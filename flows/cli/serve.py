@@ -105,7 +105,8 @@ def serve(
     from glassplate.flows.server.protocol.config import ServeConfig
     from glassplate.flows.server.run import serve as serve_archive
 
-    number = workers or default_workers()
+    number = default_workers() if workers is None else workers
+    memory = share_of_memory(max(number, 1))
     fields = {
         "archive": archive,
         "host": host,
@@ -117,7 +118,7 @@ def serve(
         "max_area": max_area,
         "max_pixels": max_pixels,
         "workers": number,
-        "worker_memory": parse_bytes(worker_memory) if worker_memory else share_of_memory(number),
+        "worker_memory": parse_bytes(worker_memory) if worker_memory else memory,
         "cache": parse_bytes(cache) if cache else min(number << 29, machine_memory() // 4),
         "waiting": waiting,
         "timeout": timeout,
