@@ -19,9 +19,6 @@ ENCODINGS = 6
 _FAR = 20.0
 """Further beyond the target counts as this far: a lossless picture has infinite dB."""
 
-_NEAR = 0.4
-"""With tenths, so near the best is near enough."""
-
 Curve = Sequence[tuple[float, float]]
 """(quality, value), by rising quality."""
 
@@ -127,7 +124,8 @@ class Search:
     """The search for one picture, over steps from 0 to 100 that ever more easily meet the target.
 
     A step is a quality, or for a bit budget 100 less a quality; unit: 1, or 0.1 for a codec whose
-    qualities make a difference between whole ones, too. gains: By step that was tried, how
+    qualities make a difference between whole ones, too. near: So near the best is near enough, by
+    the curve. gains: By step that was tried, how
     far beyond the target it came; below 0 it missed. best: Of those that met it.
     """
 
@@ -136,6 +134,7 @@ class Search:
     target: Target
     curve: Curve | None
     unit: float = 1
+    near: float = 1
     gains: dict[float, float] = field(default_factory=dict)
     best: Encoded | None = None
     done: bool = False
@@ -191,8 +190,7 @@ class Search:
 
     def _is_told(self, high: float) -> bool:
         """Whether the curve says that a little before the best one misses."""
-        nearest = 1 if self.unit == 1 else _NEAR
-        return bool(self.curve) and high <= 100 and self._expected(high - nearest) < 0
+        return bool(self.curve) and high <= 100 and self._expected(high - self.near) < 0
 
     def _next(self, low: float, high: float) -> float:
         """The smallest step between the two that is expected to meet the target.
@@ -201,7 +199,7 @@ class Search:
         """
         if self.curve is None or (len(self.gains) >= 3 and len(self.gains) % 2):
             return _whole((low + high) / 2, self.unit)
-        unit, spare = (self.unit, _NEAR / 2 if self.unit < 1 else 0) if self.gains else (1, 0)
+        unit, spare = (self.unit, self.near / 2 if self.unit < 1 else 0) if self.gains else (1, 0)
         count = math.ceil((min(high, 100 + unit) - low) / unit - 1e-6)
         inside = [_whole(low + place * unit, unit) for place in range(1, count)]
         return next((step for step in inside if self._expected(step - spare) >= 0), inside[-1])

@@ -38,8 +38,9 @@ _FOR_THE_EYE = ("hyperprior:tune=eye", "jxl", "avif:subsampling=4:4:4", "avif")
 _FOR_SQUARED_ERRORS = ("hyperprior", "jxl", "avif:subsampling=4:4:4+tune=psnr", "avif:tune=psnr")
 """Candidates with their options, where those are not the defaults; the fastest first."""
 
-_TENTHS = ("hyperprior", "jxl")
-"""Codecs of which qualities between whole ones make a difference."""
+_NEAR = {"hyperprior": 0.4, "jxl": 0.15}
+"""Codecs of which qualities between whole ones make a difference, and what part of one is worth
+another trial: 1 % of the bytes or so."""
 
 
 class AutoConfig(BaseModel):
@@ -130,8 +131,8 @@ class AutoCodec:
             if codec.refuses(width, height, channels):
                 refused.append(Candidate(label, None, "refused"))
             elif not (channels == 1 and "4:4:4" in label):  # no chroma: the same as 4:2:0
-                unit = 0.1 if codec.spec.name in _TENTHS else 1
-                entrants.append(Entrant(label, codec, image, self._aim(target), unit))
+                near = _NEAR.get(codec.spec.name, 1)
+                entrants.append(Entrant(label, codec, image, self._aim(target), near))
         if not entrants:
             raise UnsupportedImageError("no candidate holds such a picture", "Keep its file.")
         if self.is_lossless(target):

@@ -40,7 +40,8 @@ class Entrant:
     SSIMULACRA2 (PSNR for a picture too small for it) with a minus.
 
     label: The codec and its options, as mean curves know them.
-    unit: 0.1 for codecs whose qualities between whole ones make a difference.
+    near: Under 1 for codecs whose qualities between whole ones make a difference; how near the
+        best its search has to come.
     seen: (quality, cost) of the trials. failed: why it has no stream at all.
     """
 
@@ -48,14 +49,16 @@ class Entrant:
     codec: Codec
     image: Pixels
     target: Target
-    unit: float = 1
+    near: float = 1
     seen: list[tuple[float, float]] = field(default_factory=list)
     failed: EncodeError | None = None
     done: bool = False
 
     def __post_init__(self) -> None:
         (measure,) = self.target.model_dump(exclude_none=True)
-        self.search = Search(0, self.image, self.target, mean_curve(self.label, measure), self.unit)
+        unit = 0.1 if self.near < 1 else 1
+        curve = mean_curve(self.label, measure)
+        self.search = Search(0, self.image, self.target, curve, unit, self.near)
         self.has_budget = self.target.max_bpp is not None
         self._curve = self._cost_curve()
         self._best_cost = math.inf
@@ -131,7 +134,7 @@ class Entrant:
 
     def _quality_at_target(self) -> float:
         step = self.search.crossing()
-        step = step if self.unit < 1 else math.ceil(step)
+        step = step if self.near < 1 else math.ceil(step)
         return 100 - step if self.has_budget else step
 
     def _cost_of(self, trial: Encoded, decoded: Pixels) -> float:

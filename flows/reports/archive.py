@@ -37,6 +37,7 @@ def archive_page(archive: Archive) -> dict[str, Any]:
         "snapshot": archive.manifest,
         "total": total,
         "codecs": total["codecs"],
+        "choices": archive.choices(),
         "ledger": ledger_table(archive.manifest.run.ledger),
         "runs": [(run, ledger_table(run.ledger)[1][0]) for run in runs],
         "reasons": _reasons(catalogue),

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from glassplate.flows.terminal.output import human_bytes, one_line, ratio
+from glassplate.flows.terminal.wording import saved
 from glassplate.pipelines import open_archive
 
 FAILURES_SHOWN = 20
@@ -40,6 +41,10 @@ def summary(url: str, report: str) -> str:
         "## Worst pictures",
         _table(worst.column_names, [row.values() for row in worst.to_pylist()]),
     ]
+    if chosen := archive.choices():
+        rows = [row.values() for row in chosen["codecs"]]
+        parts += ["## Chosen by auto", _table(["candidate", "won", "bytes for all"], rows)]
+        parts.append(_cell(saved(chosen)))
     if failed.num_rows:
         rows = [row.values() for row in failed.to_pylist()]
         parts += ["## Failed", _table(failed.column_names, rows)]

@@ -98,6 +98,14 @@ def remarks(plan: RunPlan) -> list[str]:
     return lines
 
 
+def saved(choices: dict[str, Any]) -> str:
+    """'auto chose jxl for 3, avif for 1; 4.2 % fewer bytes than by jxl alone, about'."""
+    won = ", ".join(f"{row['codec']} for {row['won']}" for row in choices["codecs"] if row["won"])
+    share = 100 * (1 - choices["bytes"] / choices["single_bytes"])
+    best = choices["best_single"]
+    return f"auto chose {won or 'nothing'}; about {share:.1f} % fewer bytes than {best} alone"
+
+
 def rates(progress: Progress) -> str:
     """'12.3 images/s, 2 failed, 1 min 20 s left'; '' at the start."""
     if progress.done == progress.resumed:

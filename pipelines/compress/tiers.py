@@ -192,7 +192,7 @@ class Tiers:
         if file := self._smaller_file(original, stream):
             return file
         if reason := self._shortfall(original, stream, quality, similarity, look):
-            return replace(self.store_file(original, reason), candidates=stream.candidates)
+            return replace(self.store_file(original, reason), candidates=_not_stored(stream))
         return Stored(
             status="encoded",
             reason=None,
@@ -227,11 +227,8 @@ class Tiers:
             smaller = 8 * size <= budget * (picture.width or 0) * (picture.height or 0)
         if not smaller:
             return None
-        others = (
-            replace(one, how="tried") if one.how == "stored" else one for one in stream.candidates
-        )
         mine = Candidate(file.spec.name, size, "stored")
-        return replace(file, candidates=(mine, *others))
+        return replace(file, candidates=(mine, *_not_stored(stream)))
 
     def _measures(self, name: Measure) -> bool:
         """Whether a measure is wanted for its own sake, or is the target."""
@@ -261,6 +258,13 @@ class Tiers:
     def _is_verified(self, image_id: str) -> bool:
         """Chosen by the id, so that a retry or another worker chooses the same."""
         return int(image_id[:8], 16) < self.config.verify_fraction * 2**32
+
+
+def _not_stored(stream: Encoded) -> tuple[Candidate, ...]:
+    """The candidates of a stream that is not used."""
+    return tuple(
+        replace(one, how="tried") if one.how == "stored" else one for one in stream.candidates
+    )
 
 
 def _under(measured: float | None, target: float | None, tolerance: float) -> bool:

@@ -25,7 +25,7 @@ from glassplate.codecs.search import reached
 from tests.benchmarks.photographs import own_photographs
 
 OUT = Path(glassplate.codecs.__file__).parent / "mean_curves.json"
-QUALITIES = (0, 10, 25, 40, 55, 70, 80, 85, 90, 95, 98, 100)
+QUALITIES = (0, 10, 25, 40, 55, 70, 80, 85, 90, 95, 98, 99, 100)
 VARIANTS = (
     "avif:subsampling=4:4:4",
     "avif:subsampling=4:4:4+tune=psnr",

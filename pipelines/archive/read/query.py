@@ -48,6 +48,22 @@ _CODEC_STATS = """
     FROM pictures WHERE counts GROUP BY codec ORDER BY pictures DESC, codec
 """
 
+_CHOSEN = """
+    SELECT codec, sum(won)::BIGINT AS won, sum(size)::BIGINT AS bytes FROM (
+        SELECT label.codec, coalesce((c.how = 'stored')::INT, 0) AS won,
+            coalesce(c.bytes, row.source_bytes) AS size
+        FROM chosen AS row
+        CROSS JOIN (SELECT DISTINCT unnest(candidates).codec AS codec FROM chosen) AS label
+        LEFT JOIN (SELECT image_id, unnest(candidates, recursive := true) FROM chosen) AS c
+            ON c.image_id = row.image_id AND c.codec = label.codec
+    ) GROUP BY codec ORDER BY won DESC, bytes, codec
+"""
+_CHOSEN_SUMS = """
+    SELECT count(*) AS pictures, sum(coalesce(
+        list_filter(candidates, lambda c: c.how = 'stored')[1].bytes, stored_bytes
+    ))::BIGINT AS bytes FROM chosen
+"""
+
 _ALIKE = 0.9
 """Jaro-Winkler similarity from which a name may have been mistyped."""
 
@@ -111,6 +127,34 @@ def stats(images: ds.Dataset) -> dict[str, Any]:
     return total | {"codecs": _run(images, _CODEC_STATS).to_pylist()}
 
 
+def choices(images: ds.Dataset, run: str | None = None) -> dict[str, Any] | None:
+    """What codec `auto` chose, and what it saved; None if it chose nothing.
+
+    pictures, bytes: of the streams that were chosen. codecs: one dict for each candidate, of how
+    many pictures it won, and the bytes of all pictures if each were its own: tried, or else as
+    predicted; a picture that it cannot hold, or misses the target on, counts with its file.
+    best_single: that of the fewest bytes, of those that pixels go through; single_bytes: those.
+    run: Only of the rows of one run. Raises ShardDamagedError.
+    """
+    quoted = (run or "").replace("'", "''")
+    which = f"AND run_id = '{quoted}'" if run else ""
+    chosen = (
+        "chosen AS (SELECT * FROM newest WHERE candidates IS NOT NULL"
+        f" AND status IN ('encoded', 'kept') {which})"
+    )
+    sums: dict[str, Any] = _run(images, _CHOSEN_SUMS, chosen).to_pylist()[0]
+    if not sums["pictures"]:
+        return None
+    codecs = _run(images, _CHOSEN, chosen).to_pylist()
+    single = [row for row in codecs if row["codec"] != "jxl-jpeg"]
+    best = min(single, key=lambda row: row["bytes"])
+    return sums | {
+        "codecs": codecs,
+        "best_single": best["codec"],
+        "single_bytes": best["bytes"],
+    }
+
+
 def names_like(images: ds.Dataset, name: str, limit: int = 3) -> list[str]:
     """Names of the catalogue that somebody may have meant, the likeliest first.
 
@@ -129,8 +173,8 @@ def names_like(images: ds.Dataset, name: str, limit: int = 3) -> list[str]:
     return [str(name) for name in found["name"].to_pylist()]
 
 
-def _run(images: ds.Dataset, sql: str) -> pa.Table:
-    return run(f"WITH {_VIEWS}\n{sql}", {"images": images})
+def _run(images: ds.Dataset, sql: str, *views: str) -> pa.Table:
+    return run(f"WITH {', '.join([_VIEWS, *views])}\n{sql}", {"images": images})
 
 
 def run(sql: str, tables: Mapping[str, ds.Dataset], views: Mapping[str, str] = _NONE) -> pa.Table:

@@ -338,6 +338,13 @@ class Archive:
         with self._while_kept():
             return query.stats(self.images())
 
+    def choices(self, run: str | None = None) -> dict[str, Any] | None:
+        """What codec `auto` chose, of one run or of all, and what it saved; see `query.choices`."""
+        from glassplate.pipelines.archive.read import query
+
+        with self._while_kept():
+            return query.choices(self.images(), run)
+
     @contextmanager
     def _while_kept(self) -> Iterator[None]:
         """Whatever is missing: if the snapshot was forgotten meanwhile, that is the error."""

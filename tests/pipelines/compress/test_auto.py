@@ -12,6 +12,7 @@ from in_process import run_here
 from PIL import Image
 
 from glassplate.codecs import Target
+from glassplate.flows.reports.summary import summary
 from glassplate.pipelines import open_archive
 from glassplate.pipelines.archive.format.schema import ImageRow
 from glassplate.pipelines.archive.upkeep.verify import verify_archive
@@ -96,3 +97,35 @@ def test_quality_100_keeps_every_pixel_and_every_jpeg_file(photos: Path) -> None
 def test_a_budget_holds_for_the_file_of_a_jpeg_too(photos: Path) -> None:
     run_here(config(photos, target=Target(max_bpp=0.5)))
     assert all(row.bpp and row.bpp <= 0.5 for row in rows(photos).values())
+
+
+def test_sums_say_what_each_codec_won_and_what_auto_saved(photos: Path) -> None:
+    assert run_here(config(photos)).new_inputs == 3
+    archive = open_archive(str(photos.parent / "archive"))
+    found, names = rows(photos), ("coarse.jpg", "fine.jpg", "photo.png")
+    chosen = archive.choices()
+    assert chosen is not None
+    assert chosen == archive.choices(archive.manifest.run.run_id)
+    assert archive.choices("another") is None
+    assert chosen["pictures"] == sum(row["won"] for row in chosen["codecs"]) == 3
+    sizes = {
+        (name, one["codec"]): one["bytes"] for name in names for one in found[name].candidates or ()
+    }
+    for row in chosen["codecs"]:
+        files = [(sizes.get((name, row["codec"])), found[name].source_bytes) for name in names]
+        assert row["bytes"] == sum(file if size is None else size for size, file in files)
+    stored = [
+        one["bytes"]
+        for row in found.values()
+        for one in row.candidates or ()
+        if one["how"] == "stored"
+    ]
+    assert chosen["bytes"] == sum(stored) <= chosen["single_bytes"]
+    assert chosen["best_single"] != "jxl-jpeg"
+    run_here(config(photos, codec="jpeg", reencode=True))
+    assert open_archive(str(photos.parent / "archive")).choices() is None
+    assert "## Chosen by auto" not in summary(str(photos.parent / "archive"), "x")
+    run_here(config(photos, reencode=True))
+    text = summary(str(photos.parent / "archive"), "x")
+    assert "## Chosen by auto" in text
+    assert "fewer bytes than" in text
