@@ -12,28 +12,23 @@ from typing import Any
 
 from PIL import Image
 
-from glassplate.codecs import Pixels, Target
-from glassplate.codecs.errors import TargetMissedError
-from glassplate.codecs.measures.pixels import psnr
+from glassplate.codecs import Pixels
 from glassplate.flows.reports.figures import Figure, rate_figure
 from glassplate.flows.reports.page import write_page
-from glassplate.flows.reports.pictures import data_url, worst_window
+from glassplate.flows.reports.pictures import data_url
 from glassplate.flows.terminal.output import plain
-from glassplate.pipelines.codec_choice import build_choice
 from glassplate.pipelines.evaluate.bd_rate import Curve, rising
 from glassplate.pipelines.evaluate.codec_curves import Evaluation, Measured
+from glassplate.pipelines.evaluate.crops import Crop, compared_crops
 from glassplate.pipelines.evaluate.machine import machine
-from glassplate.pipelines.evaluate.measure import PSNR_CAP, load_pixels
+from glassplate.pipelines.evaluate.measure import PSNR_CAP
 from glassplate.pipelines.evaluate.summary import METRICS, Summary, metric_curve
 
 FORMAT = 1
-COMPARED_PICTURES = 3
-CROP = (224, 320)
-"""Rows and columns of crops at most, shown pixel for pixel."""
 
 
 @dataclass(frozen=True)
-class Crop:
+class ShownCrop:
     """One codec's version of a part of a picture: a data URL; None if it cannot go so low."""
 
     choice: str
@@ -144,42 +139,16 @@ def _figures(
     return figures
 
 
-def _crops(evaluation: Evaluation, summary: Summary) -> list[tuple[str, list[Crop]]]:
-    """The worst pictures through every codec at one rate, where the anchor's error is greatest."""
-    config = evaluation.config
-    refs = {picture.name: picture.ref for picture in evaluation.pictures}
-    rows = []
-    for row in summary.pictures[:COMPARED_PICTURES]:
-        original = load_pixels(refs[row.picture], config.max_pixels)
-        decoded = {
-            codec.choice: _at_rate(evaluation, codec.choice, original, summary.bpp)
-            for codec in evaluation.codecs
-        }
-        marked = decoded[summary.anchor]
-        window = worst_window(original, marked[0] if marked else original, CROP)
-        crops = [Crop("original", _crop_url(original[window]))]
-        for choice, found in decoded.items():
-            if found is None:
-                crops.append(Crop(choice, None))
-            else:
-                pixels, bpp = found
-                url = _crop_url(pixels[window])
-                crops.append(Crop(choice, url, bpp, psnr(original, pixels)))
-        rows.append((row.picture, crops))
-    return rows
+def _crops(evaluation: Evaluation, summary: Summary) -> list[tuple[str, list[ShownCrop]]]:
+    return [
+        (picture, [_shown(crop) for crop in crops])
+        for picture, crops in compared_crops(evaluation, summary)
+    ]
 
 
-def _at_rate(
-    evaluation: Evaluation, choice: str, original: Pixels, bpp: float
-) -> tuple[Pixels, float] | None:
-    """The decoded picture and its real rate, at most `bpp`; None if the codec cannot go so low."""
-    codec = build_choice(choice, evaluation.config.device, evaluation.config.plugins)
-    try:
-        (encoded,) = codec.encode([original], Target(max_bpp=bpp))
-    except TargetMissedError:
-        return None
-    (pixels,) = codec.decode([encoded.bitstream])
-    return pixels, 8 * len(encoded.bitstream) / (original.shape[0] * original.shape[1])
+def _shown(crop: Crop) -> ShownCrop:
+    url = None if crop.pixels is None else _crop_url(crop.pixels)
+    return ShownCrop(crop.choice, url, crop.bpp, crop.psnr)
 
 
 def _crop_url(pixels: Pixels) -> str:
