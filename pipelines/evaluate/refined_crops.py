@@ -27,7 +27,8 @@ class RefinedCrops:
 
     picture, bpp: The picture's name, and the rate of its stream. original: (H, W, 1 or 3).
     variants: By name; None if a peer cannot go so low.
-    changed: The first refined variant, by name, and its difference from the plain decode, (H, W) levels.
+    changed: The first refined variant, by name, and its difference from the plain decode, (H, W)
+        uint8 levels.
     """
 
     picture: str
