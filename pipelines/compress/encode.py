@@ -31,7 +31,17 @@ from glassplate.pipelines.compress.changes.carried import carried_ledger, carrie
 from glassplate.pipelines.compress.config import CompressConfig
 from glassplate.pipelines.compress.latents import Original
 from glassplate.pipelines.compress.planning import ShardPlan
-from glassplate.pipelines.compress.records import Job, bitstream_row, image_row
+from glassplate.pipelines.compress.records import (
+    Ended,
+    Job,
+    Opened,
+    Read,
+    StoredPicture,
+    Twin,
+    bitstream_row,
+    image_row,
+    written,
+)
 from glassplate.pipelines.compress.tiers import Tiers
 from glassplate.pipelines.compress.trouble import (
     WORKER_DIED,
@@ -57,7 +67,7 @@ GPU_BYTES_PER_PIXEL = 1 << 10
 """A generous share of a GPU's memory for each pixel of a batch; codecs cut theirs from it."""
 
 _PADDING = 64
-_READ = "read"
+_LIST, _READ = "list", "read"
 
 Batch = Sequence[Job]
 
@@ -106,10 +116,10 @@ def encode_shard(
         return staged
     with ShardWriter(store, shard.key) as writer:
 
-        def write(job: Job) -> int:
-            if job.latent:
-                writer.write("latents", job.latent)
-            return writer.write("bitstreams", bitstream_row(job))
+        def write(done: StoredPicture) -> int:
+            if done.latent:
+                writer.write("latents", done.latent)
+            return writer.write("bitstreams", bitstream_row(done))
 
         rows = encode_refs(shard.refs, config, tiers, deaths, write, one_by_one=one_by_one)
         ledger = ledger_of(rows) + carried_ledger(shard.carried)
@@ -124,7 +134,7 @@ def encode_refs(
     config: CompressConfig,
     tiers: Tiers,
     deaths: Mapping[str, Death] = _NO_DEATHS,
-    write: Callable[[Job], int | None] = lambda job: None,
+    write: Callable[[StoredPicture], int | None] = lambda done: None,
     *,
     one_by_one: bool = False,
 ) -> list[ImageRow]:
@@ -133,17 +143,21 @@ def encode_refs(
     Returns the ledger's rows, in the order of the references: every one has its outcome. Raises
     what `write` raises, and StorageError if the source's object store cannot be reached.
     """
-    jobs = [Job(ref) for ref in refs]
-    for job in jobs:
-        if job.ref.uri in deaths:
-            job.stage, death = deaths[job.ref.uri]
-            if job.stage == _READ:
-                job.outcome = death
-            else:
-                job.trouble = Trouble(job.stage, death.why, death.message)
-    for job in _Encoder(config, tiers, one_by_one).run(jobs):
-        job.settle(tiers.of(job.ref.name), write(job))
+    jobs = [_job(ref, deaths.get(ref.uri)) for ref in refs]
+    for job, done in _Encoder(config, tiers, one_by_one).run(jobs):
+        job.state = written(job, done, tiers.of(job.ref.name), write(done))
     return [image_row(job) for job in jobs]
+
+
+def _job(ref: SourceRef, death: Death | None) -> Job:
+    if ref.outcome:
+        return Job(ref, state=Ended(ref.outcome, _LIST))
+    if death is None:
+        return Job(ref)
+    stage, outcome = death
+    if stage == _READ:
+        return Job(ref, state=Ended(outcome, stage))
+    return Job(ref, stage, Trouble(stage, outcome.why, outcome.message))
 
 
 class _Encoder:
@@ -156,20 +170,19 @@ class _Encoder:
         self.batch_pixels = 0 if one_by_one else batch_pixels(device)
         self.seen: dict[str, Job] = {}
 
-    def run(self, jobs: Batch) -> Iterator[Job]:
+    def run(self, jobs: Batch) -> Iterator[tuple[Job, StoredPicture]]:
         """Yields jobs as they are stored; the others have ended when it ends."""
         for batch in ahead(self._batches(jobs), self._is_large):
-            if batch[0].original:
+            if isinstance(batch[0].state, Opened):
                 self._attempt(batch, self._encode)
             for job in batch:
-                job.drop_source()
-                if job.stored:
-                    yield job
+                if isinstance(job.state, StoredPicture):
+                    yield job, job.state
 
     def _is_large(self, batch: Batch) -> bool:
         """Whether a batch is one large picture, beside which no other is to be decoded."""
-        picture = batch[0].picture
-        pixels = picture.pixels if picture else None
+        state = batch[0].state
+        pixels = state.original.picture.pixels if isinstance(state, Opened) else None
         return pixels is not None and pixels.shape[0] * pixels.shape[1] > self.batch_pixels
 
     def _batches(self, jobs: Batch) -> Iterator[list[Job]]:
@@ -180,13 +193,15 @@ class _Encoder:
         batches: dict[tuple[int, ...], list[Job]] = defaultdict(list)
         held = 0
         for job in jobs:
-            if job.ref.outcome or job.outcome:
+            if isinstance(job.state, Ended):
                 continue
             self._attempt([job], self._keep_unopened if job.trouble else self._load)
-            if not job.original:
+            state = job.state
+            pixels = state.original.picture.pixels if isinstance(state, Opened) else None
+            if pixels is None:
                 yield [job]
                 continue
-            height, width, channels = job.pixels.shape
+            height, width, channels = pixels.shape
             way = self.config.way_of(job.ref.name)
             batches[-(-height // _PADDING), -(-width // _PADDING), channels, way].append(job)
             held += height * width
@@ -213,28 +228,28 @@ class _Encoder:
 
     def _load(self, batch: Batch) -> None:
         (job,) = batch
-        data = self._read(job)
-        if data is None:
+        read = self._read(job)
+        if read is None:
             return
         job.stage = "decode"
-        job.picture = ingest(data, job.ref.uri, self.config.max_pixels)
-        job.original = Original(job.image_id or "", data, job.picture)
+        picture = ingest(read.data, job.ref.uri, self.config.max_pixels)
+        original = Original(read.image_id, read.data, picture)
+        job.state = Opened(original)
         tiers = self.tiers.of(job.ref.name)
-        reason = tiers.keep_reason(job.picture)
-        if reason or tiers.prefers_file(job.original):
+        reason = tiers.keep_reason(picture)
+        if reason or tiers.prefers_file(original):
             self._keep(job, reason)
 
-    def _read(self, job: Job) -> bytes | None:
+    def _read(self, job: Job) -> Read | None:
         """The source's bytes; None for a twin of an earlier one."""
         data = read_source(job.ref)
-        job.source_bytes = len(data)
-        job.image_id = hashlib.sha256(data).hexdigest()
-        first = self.seen.setdefault(job.image_id, job)
+        image_id = hashlib.sha256(data).hexdigest()
+        first = self.seen.setdefault(image_id, job)
         if first is not job:
-            job.first = first
+            job.state = Twin(first)
             return None
-        job.data = data
-        return data
+        job.state = read = Read(image_id, data)
+        return read
 
     def _keep_unopened(self, batch: Batch) -> None:
         """Store the file of a picture that killed a process, without another look into it."""
@@ -243,31 +258,32 @@ class _Encoder:
             self._keep(job, WORKER_DIED)
 
     def _keep(self, job: Job, reason: str | None) -> None:
-        unopened = job.picture is None
-        if job.picture is None and job.data and job.image_id:
-            job.picture = without_pixels(job.data, job.ref.uri, reason or "")
-            job.original = Original(job.image_id, job.data, job.picture)
+        """Store the file of a job that is read or opened."""
+        original, unopened = _original(job, reason), isinstance(job.state, Read)
+        job.state = Opened(original)
         job.stage = "encode"
-        assert job.original
         tiers = self.tiers.of(job.ref.name)
-        stored = tiers.store_file(job.original, reason, untouched=unopened)
-        job.finish(stored, self.tiers.latents)
-        job.drop_source()
+        stored = tiers.store_file(original, reason, untouched=unopened)
+        job.state = StoredPicture.of(original, stored, self.tiers.latents)
 
     def _encode(self, batch: Batch) -> None:
-        originals = [job.original for job in batch if job.original]
+        originals = [_original(job) for job in batch]
         for job in batch:
             job.stage = "encode"
         tiers = self.tiers.of(batch[0].ref.name)
         encoded = tiers.encode(originals)
         for job in batch:
             job.stage = "verify"
-        for job, stored in zip(batch, tiers.check(originals, encoded), strict=True):
-            job.finish(stored, self.tiers.latents)
+        done = [
+            StoredPicture.of(original, stored, self.tiers.latents)
+            for original, stored in zip(originals, tiers.check(originals, encoded), strict=True)
+        ]
+        for job, one in zip(batch, done, strict=True):
+            job.state = one
 
     def _why_kept(self, job: Job, error: Exception) -> str | None:
         """The reason for which a file is kept after an error; None: it failed."""
-        if job.data is None:
+        if not isinstance(job.state, Read | Opened):
             return None
         reason = why_kept(error, damaged=self.config.damaged)
         if reason and not says_nothing_bad(error):
@@ -275,13 +291,22 @@ class _Encoder:
         return reason
 
     def _fail(self, job: Job, error: Exception) -> None:
-        job.drop_source()
         if isinstance(error, NotAnImageError) and is_system_file(job.ref.name):
-            job.outcome = Outcome("skipped", SYSTEM_FILE)
+            job.end(Outcome("skipped", SYSTEM_FILE))
         elif isinstance(error, NotAnImageError) and not _is_said_to_be_a_picture(job.ref):
-            job.outcome = Outcome("skipped", error.code)
+            job.end(Outcome("skipped", error.code))
         else:
-            job.outcome = Outcome("failed", *said_of(error, job.ref.uri, job.stage))
+            job.end(Outcome("failed", *said_of(error, job.ref.uri, job.stage)))
+
+
+def _original(job: Job, reason: str | None = None) -> Original:
+    """The source's file and picture; without pixels, and kept for a reason, if it is unopened."""
+    state = job.state
+    if isinstance(state, Opened):
+        return state.original
+    assert isinstance(state, Read), "a job is read before it is stored"
+    picture = without_pixels(state.data, job.ref.uri, reason or "")
+    return Original(state.image_id, state.data, picture)
 
 
 def _is_said_to_be_a_picture(ref: SourceRef) -> bool:

@@ -22,7 +22,7 @@ from glassplate.pipelines.archive.format.schema import ImageRow
 from glassplate.pipelines.compress.config import CompressConfig
 from glassplate.pipelines.compress.encode import Death, encode_refs, encode_shard, set_up_worker
 from glassplate.pipelines.compress.planning import ShardPlan, source_ref
-from glassplate.pipelines.compress.records import Job
+from glassplate.pipelines.compress.records import StoredPicture
 from glassplate.pipelines.compress.tiers import Tiers
 from glassplate.pipelines.errors import WorkerDiedError, WorkerError
 from glassplate.pipelines.jobs.child_process import Answer, Child, ChildPool, stop_children
@@ -193,9 +193,9 @@ def _do(request: Mapping[str, Any], stages: Mapping[str, Tiers]) -> dict[str, An
 def _sample(refs: Sequence[SourceRef], tiers: Tiers) -> dict[str, Any]:
     latent_bytes = 0
 
-    def weigh(job: Job) -> None:
+    def weigh(done: StoredPicture) -> None:
         nonlocal latent_bytes
-        latent_bytes += job.latent.stored_bytes if job.latent else 0
+        latent_bytes += done.latent.stored_bytes if done.latent else 0
 
     started = time.monotonic()
     rows = [asdict(row) for row in encode_refs(refs, tiers.config, tiers, write=weigh)]
