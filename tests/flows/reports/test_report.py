@@ -62,7 +62,7 @@ def test_archive_report(glassplate: Run, archive: Path, tmp_path: Path) -> None:
     page = _read(file)
     for text in ("holiday/beach.png", "town [1].png", "broken.jpg", "not-an-image", "alpha"):
         assert text in page.text
-    assert len([url for url in page.loaded if url.startswith("data:image/webp")]) == 2
+    assert len([url for url in page.loaded if url.startswith("data:image/webp")]) == 2 + 2 * 2
     assert file.read_text().count("currentColor") > 20
     assert {path.name for path in figures.iterdir()} == {"bpp.png", "psnr.png"}
     with Image.open(figures / "bpp.png") as figure:
@@ -161,3 +161,18 @@ def test_report_on_half_a_picture_says_so(
     done = glassplate("report", picture, "-o", tmp_path / "r.html")
     assert done.code == ExitCode.USAGE
     assert "half.png: cannot be decoded" in done.err
+
+
+def test_a_source_that_is_gone_is_told(
+    glassplate: Run, small_photo: Pixels, tmp_path: Path
+) -> None:
+    source = tmp_path / "photos"
+    source.mkdir()
+    Image.fromarray(small_photo).save(source / "here.png")
+    archive = str(tmp_path / "a")
+    compress(CompressConfig(source=str(source), archive=archive, codec="jpeg"))
+    (source / "here.png").unlink()
+    assert glassplate("report", archive, "-o", tmp_path / "r.html").code == ExitCode.OK
+    page = _read(tmp_path / "r.html")
+    assert "the source is no file here" in page.text
+    assert len([url for url in page.loaded if url.startswith("data:image/webp")]) == 1 + 1
