@@ -127,6 +127,7 @@ def query(
         glassplate query archive/ -o catalogue.parquet
     """
     from glassplate.pipelines import open_archive
+    from glassplate.pipelines.archive.read.query import sql as select
 
     output = output_of(context)
     chosen = [name.strip() for name in columns.split(",")] if columns else None
@@ -136,7 +137,7 @@ def query(
     if gone:
         where = f"({where or 'true'}\n) AND gone"
     if sql:
-        table = opened.sql(sql)
+        table = select(opened.images(), sql)
         chosen = table.column_names
     else:
         table = opened.where(where, columns=chosen, order=order, limit=limit)

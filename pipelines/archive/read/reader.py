@@ -324,13 +324,6 @@ class Archive:
                 self.images(), condition, columns=columns, order=order, limit=limit, offset=offset
             )
 
-    def sql(self, statement: str) -> pa.Table:
-        """What a SELECT over `images` gives: the newest row of every source; see `query.sql`."""
-        from glassplate.pipelines.archive.read import query
-
-        with self._while_kept():
-            return query.sql(self.images(), statement)
-
     def stats(self) -> dict[str, Any]:
         """Counts, bytes and quality of the newest row of every source; see `query.stats`."""
         from glassplate.pipelines.archive.read import query
