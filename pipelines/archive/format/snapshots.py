@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 
 from glassplate.pipelines.archive.format.manifest import Snapshot
 from glassplate.pipelines.archive.format.places import STAMP, time_of
-from glassplate.pipelines.errors import ArchiveError, ManifestError
+from glassplate.pipelines.errors import ArchiveError, ManifestError, SnapshotNotFoundError
 from glassplate.pipelines.storage.store import Store
 
 logger = logging.getLogger(__name__)
@@ -87,3 +87,13 @@ def check_not_forgotten(store: Store, snapshot: Snapshot) -> None:
             "Try again: that takes the newest.",
             store.url,
         )
+
+
+def not_kept(store: Store, number: int) -> SnapshotNotFoundError:
+    """The error for a snapshot that is not there: it names those that are."""
+    numbers = manifest_numbers(store)
+    there = ", ".join(map(str, numbers)) or "none"
+    expired = "" if number > max(numbers, default=0) else "; it has expired"
+    return SnapshotNotFoundError(
+        f"no snapshot {number}{expired}", f"There are: {there}.", store.url
+    )

@@ -36,6 +36,7 @@ from glassplate.pipelines.archive.format.snapshots import (
     check_not_forgotten,
     current_snapshot,
     manifest_numbers,
+    not_kept,
     read_snapshot,
 )
 from glassplate.pipelines.archive.read.locate import Locator, Stored
@@ -44,7 +45,6 @@ from glassplate.pipelines.errors import (
     ArchiveError,
     LossError,
     NotFoundError,
-    SnapshotNotFoundError,
     UnknownKeyError,
 )
 from glassplate.pipelines.pictures.limits import DEFAULT_MAX_PIXELS
@@ -384,12 +384,7 @@ def _numbered(store: Store, number: int) -> Snapshot:
     try:
         return read_snapshot(store, number)
     except FileNotFoundError as error:
-        numbers = manifest_numbers(store)
-        there = ", ".join(map(str, numbers)) or "none"
-        expired = "" if number > max(numbers, default=0) else "; it has expired"
-        raise SnapshotNotFoundError(
-            f"no snapshot {number}{expired}", f"There are: {there}.", store.url
-        ) from error
+        raise not_kept(store, number) from error
 
 
 @contextmanager
