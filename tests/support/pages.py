@@ -120,7 +120,10 @@ def assert_shown(shown: Sequence[str], printed: Sequence[str], what: str) -> Non
 
 
 def _alike(shown: str, printed: str) -> bool:
-    texts = [re.sub(r"\bin \d+ s\b", "in N s", " ".join(text.split())) for text in (shown, printed)]
+    texts = [
+        re.sub(r"\bin (\d+ min )?\d+ s\b", "in N s", " ".join(text.split()))
+        for text in (shown, printed)
+    ]
     pattern, values = "", []
     for piece in re.split(r"(\.\.\.|\d+\.\d+)", texts[0]):
         if piece == ANYTHING:

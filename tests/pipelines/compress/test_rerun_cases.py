@@ -185,7 +185,7 @@ def test_a_moved_root_has_each_picture_once(
     archive = open_archive(config.archive)
     assert archive.find("a.bmp").source_uri == f"file://{moved}/a.bmp"
     result = extract(archive, None, tmp_path / "out")
-    assert sorted(p.name for p in result.written) == ["a.png", "a.png", "b.png", "kept.tif"]
+    assert sorted(p.name for p in result.written) == ["a.bmp", "a.bmp", "b.bmp", "kept.tif"]
 
 
 def test_names_that_are_used_anew_mean_the_source_that_is_there(
