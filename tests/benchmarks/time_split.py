@@ -29,7 +29,8 @@ from glassplate.codecs.hyperprior import latents, runtime
 from glassplate.codecs.hyperprior.network import folded, means
 from glassplate.codecs.hyperprior.parsing import integer_net as parsing
 from glassplate.codecs.hyperprior.parsing import tile_coder
-from glassplate.pipelines.compress import encode, records, tiers
+from glassplate.pipelines.compress import encode, tiers
+from glassplate.pipelines.compress import latents as latents_of_run
 from glassplate.pipelines.compress.config import CompressConfig
 from glassplate.pipelines.compress.planning import plan_run
 from tests.benchmarks.machine import write_result
@@ -60,7 +61,7 @@ WORKER = {
     "encode": [(hyperprior.HyperpriorCodec, "encode")],
     "verify by decoding": [(hyperprior.HyperpriorCodec, "decode")],
     "PSNR and MS-SSIM": [(tiers, "psnr"), (tiers, "ms_ssim")],
-    "embedding": [(records, "embedding")],
+    "embedding": [(latents_of_run, "embedding")],
     **ENTROPY,
 }
 Parts = dict[str, list[tuple[Any, str]]]
