@@ -71,7 +71,7 @@ def is_out_of_memory(error: BaseException) -> bool:
 
 
 def _cgroup_limits() -> list[int]:
-    """Of the groups that this process is in, version 2 or 1; as containers see them."""
+    """Limits of the groups that this process is in, version 2 or 1; as containers see them."""
     limits = [2**63]
     for name in _CGROUP_FILES:
         try:

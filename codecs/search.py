@@ -248,7 +248,7 @@ def interpolated(points: Sequence[tuple[float, float]], x: float) -> float:
 
 
 def mean_curve(codec: str, measure: str) -> Curve | None:
-    """Of a measure that a target can name; None for a codec that was not measured."""
+    """Mean curve of a measure that a target can name; None for a codec that was not measured."""
     found = _mean_curves().get(codec)
     return None if found is None else list(zip(found["quality"], found[measure], strict=True))
 

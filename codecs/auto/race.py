@@ -71,7 +71,7 @@ class Entrant:
         return self.search.best
 
     def cost(self, tried: Sequence[Entrant] = ()) -> float:
-        """Of the best when the search has ended, else as it is predicted; infinite if it missed."""
+        """Bytes of the best when the search has ended, else as predicted; infinite if it missed."""
         if self.done:
             return self._best_cost
         if self.seen:

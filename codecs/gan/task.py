@@ -21,7 +21,7 @@ from glassplate.codecs.training.adversarial import (
 )
 
 SAMPLES = 64
-"""Of each validation, always from the same noise, so that one can see them change."""
+"""Samples of each validation, always from the same noise, so that one can see them change."""
 
 
 @dataclass
@@ -41,7 +41,7 @@ class GanTask:
         return model
 
     def loss(self, model: nn.Module, crops: Tensor, late: bool) -> dict[str, Tensor]:
-        """Of the player whose turn it is."""
+        """Loss of the player whose turn it is."""
         assert isinstance(model, Gan)
         noise = torch.randn(len(crops), self.model.noise).to(crops.device)
         if model.next_phase() == 1:

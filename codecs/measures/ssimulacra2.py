@@ -30,10 +30,10 @@ MIN_SIDE = 8
 """Pictures with a smaller side have no value."""
 SCALES = 6
 STRIP_PIXELS = 1 << 16
-"""Of one strip, in all pictures of a batch: what stays in a core's cache."""
+"""Pixels of one strip, in all pictures of a batch: what stays in a core's cache."""
 
 MAX_WHOLE_PIXELS = 1 << 24
-"""Of larger pictures and scales the next is not kept but made row by row, so memory is bounded."""
+"""Pictures and scales with more keep no next scale: it is made row by row, in bounded memory."""
 
 _C2 = 0.0009
 _IGNORED_WEIGHT = 0.01
@@ -139,7 +139,7 @@ def _weighted_sum(a: Rows, b: Rows, height: int, width: int) -> Tensor:
 
 
 def _scale_sizes(height: int, width: int) -> list[tuple[int, int]]:
-    """Of each scale; those with a side under 8 pixels are left out."""
+    """Height and width of each scale; those with a side under 8 pixels are left out."""
     sizes: list[tuple[int, int]] = []
     while len(sizes) < SCALES and min(height, width) >= MIN_SIDE:
         sizes.append((height, width))
@@ -171,7 +171,7 @@ def _compare(
 
 
 def _strips(height: int, width: int) -> Iterator[tuple[int, int]]:
-    """Of an even number of rows, but for the last."""
+    """First and last row of strips, each of an even number of rows but for the last."""
     rows = max(32, STRIP_PIXELS // width // 2 * 2)
     return ((top, min(top + rows, height)) for top in range(0, height, rows))
 

@@ -21,7 +21,7 @@ SIGMA = (5.0, 50.0)
 MISSING = (0.1, 0.7)
 """Share of the pixels that are missing."""
 QUALITY = (5, 60)
-"""Of JPEG, as libjpeg counts."""
+"""Range of JPEG qualities, as libjpeg counts."""
 JPEG_BLOCK = 16
 """Side of what JPEG codes together with subsampled chroma."""
 

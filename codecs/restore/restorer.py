@@ -24,7 +24,7 @@ from glassplate.codecs.restore.options import RestoreOptions
 from glassplate.codecs.restore.weights import find, load
 
 MAX_PIXELS = 200_000_000
-"""Of what comes out."""
+"""Most pixels of what comes out."""
 
 NEIGHBOURHOOD = 33
 """Side of the square over which energies are compared, in pixels: its half lies within the context

@@ -23,7 +23,7 @@ class Weights(NamedTuple):
 
 
 def file_name(task: Task) -> str:
-    """Of a weight file in its folder."""
+    """Name of a weight file in its folder."""
     return f"restorer-{task}.safetensors"
 
 

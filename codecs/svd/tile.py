@@ -143,7 +143,7 @@ def symbols_crc(channels: Sequence[QuantisedChannel]) -> int:
 
 @dataclass(frozen=True)
 class _Head:
-    """Of one channel. For each row, u's then v's: level, symbols to decode, packed first symbol."""
+    """Head of a channel. For each row, u's then v's: level, symbols to decode, first packed one."""
 
     scale_codes: npt.NDArray[np.uint16]
     levels: list[int]

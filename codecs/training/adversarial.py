@@ -21,13 +21,13 @@ logger = logging.getLogger(__name__)
 GUESSING = 2 * math.log(2)
 """The discriminator's loss when it cannot tell real from made at all."""
 LOWEST_LOSS = 0.1
-"""Of the discriminator: below it the generator has nothing to learn from."""
+"""Loss of the discriminator: below it the generator has nothing to learn from."""
 LOWEST_VARIANCE = 0.02
-"""Of what is made, relative to what is real: below it everything that is made is alike."""
+"""Variance of what is made, relative to what is real: below it everything that is made is alike."""
 PATIENCE = 500
 """Phases of the discriminator before anything is called a collapse: both players start weak."""
 MOMENTUM = 0.98
-"""Of the moving mean of the discriminator's loss."""
+"""Momentum of the moving mean of the discriminator's loss."""
 
 
 class Players(nn.Module):

@@ -9,7 +9,7 @@ from PIL import Image
 from torch import Tensor
 
 COLUMNS = 16
-"""Of a sheet, so that samples can be found in it: they are a sixteenth of its width."""
+"""Columns of a sheet, so that samples can be found in it: they are a sixteenth of its width."""
 
 
 def write_sheet(pictures: Tensor, path: Path) -> None:

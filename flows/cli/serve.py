@@ -30,13 +30,13 @@ def serve(
     ] = None,
     snapshot: Annotated[
         int | None,
-        typer.Option("--snapshot", help="Always this one; default: the newest, followed."),
+        typer.Option("--snapshot", help="Serve this one; default: the newest, as it comes."),
     ] = None,
     reload: Annotated[
         float, typer.Option("--reload", metavar="SECONDS", help="Look for a newer snapshot.")
     ] = 10,
     refine: Annotated[
-        str, typer.Option("--refine", metavar="flow|none", help="Behind the quality `refined`.")
+        str, typer.Option("--refine", metavar="flow|none", help="What draws the quality `refined`.")
     ] = "flow",
     no_refine: Annotated[
         bool, typer.Option("--no-refine", help="The same as --refine none.")
@@ -52,7 +52,7 @@ def serve(
     worker_memory: Annotated[
         str | None,
         typer.Option(
-            "--worker-memory", metavar="BYTES", help="For each: 2GiB.", show_default=False
+            "--worker-memory", metavar="BYTES", help="Memory of each: 2GiB.", show_default=False
         ),
     ] = None,
     cache: Annotated[
@@ -60,7 +60,7 @@ def serve(
         typer.Option(
             "--cache",
             metavar="BYTES",
-            help="Of answers and pixels. Default: 512MiB a worker, a quarter of memory at most.",
+            help="Bytes of answers and pixels; 512MiB a worker, at most a quarter of memory.",
             show_default=False,
         ),
     ] = None,
@@ -68,10 +68,10 @@ def serve(
         int, typer.Option("--queue", help="Requests that may wait; the next gets 503.")
     ] = 256,
     timeout: Annotated[
-        float, typer.Option("--timeout", metavar="SECONDS", help="For a request.")
+        float, typer.Option("--timeout", metavar="SECONDS", help="How long a request may take.")
     ] = 60,
     connections: Annotated[
-        int, typer.Option("--connections", help="Open at a time; the next is closed.")
+        int, typer.Option("--connections", help="Open ones; the next is closed.")
     ] = 500,
     rights: Annotated[
         str | None,

@@ -50,7 +50,7 @@ _MEDIA_TYPES = {
     "TIFF": "image/tiff",
     "WEBP": "image/webp",
 }
-"""Of source formats that programs ask for by it; others are bytes, and never a page."""
+"""Media types of source formats that programs ask for by it; others are bytes, and never a page."""
 
 Identifier = Annotated[
     str, Path(description="A sha256, eight or more digits of one, or a name.", min_length=1)

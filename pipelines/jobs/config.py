@@ -16,7 +16,7 @@ MOST_WORKERS = 256
 
 
 def _workers(fields: dict[str, Any]) -> int:
-    """Of this machine as many as it has cores, and memory for; elsewhere one a machine."""
+    """As many as this machine has cores, and memory for; elsewhere one a machine."""
     local = isinstance(fields.get("runner"), LocalRunner)
     return min(default_workers(), MOST_WORKERS) if local else 1
 

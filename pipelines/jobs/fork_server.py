@@ -109,7 +109,7 @@ class ForkServer:
 
 
 SERVER = ForkServer()
-"""Of this process."""
+"""The server of this process."""
 
 
 def _serve(requests: socket.socket, preload: Sequence[str]) -> None:

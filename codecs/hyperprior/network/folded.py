@@ -27,7 +27,7 @@ PEAK = 255.0
 
 
 class Weights(NamedTuple):
-    """Of a convolution."""
+    """Weights of a convolution."""
 
     weight: Tensor
     bias: Tensor
@@ -139,7 +139,7 @@ def pointwise(x: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
 
 
 def weights_of(conv: nn.Conv2d) -> Weights:
-    """Of a convolution that has a bias."""
+    """Those of a convolution that has a bias."""
     assert conv.bias is not None
     return Weights(conv.weight, conv.bias)
 

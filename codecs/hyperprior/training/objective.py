@@ -39,7 +39,7 @@ class Mix:
     ssimulacra2: float = 0.0
 
     def distortion(self, result: Estimate, x: Tensor) -> Tensor:
-        """Of pictures x, (N, 3, H, W) in [0, 1], at the scale of squared errors, (N,)."""
+        """Distortion (N,) of pictures x, (N, 3, H, W) in [0, 1], at the scale of squared errors."""
         total = (1 - self.ms_ssim - self.ssimulacra2) * result.mse
         decoded = result.decoded.float().clamp(0, 1)
         if self.ms_ssim:

@@ -29,7 +29,7 @@ from glassplate.codecs.training.adversarial import (
 )
 
 ADVERSARIAL_WEIGHT = 1.0
-"""Of the adversarial loss; the distortion is 1 for residuals that are all missed."""
+"""Weight of the adversarial loss; the distortion is 1 for residuals that are all missed."""
 JUDGED_QUALITY = 300
 """In tenths: at which the variance of what is made is compared."""
 WIDTHS = (32, 64, 128)
@@ -85,7 +85,7 @@ class GanTask:
         return Gan(self.denoising.build(crops))
 
     def loss(self, model: nn.Module, crops: Tensor, late: bool) -> dict[str, Tensor]:
-        """Of the player whose turn it is; that of the generator has two parts."""
+        """Loss of the player whose turn it is; that of the generator has two parts."""
         assert isinstance(model, Gan)
         condition, residual = self.denoising.pair(crops, random_quality(len(crops)))
         real = residual / model.generator.spread_at(condition)

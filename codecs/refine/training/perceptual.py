@@ -26,9 +26,9 @@ from glassplate.codecs.refine.training.pairs import random_quality
 from glassplate.codecs.refine.training.task import VALIDATED_QUALITIES, DenoisingTask
 
 PATH_STEPS = (1, 2, 4)
-"""Of paths that are followed, one of these at a time."""
+"""Steps of the paths that are followed, one of these at a time."""
 JUDGED = 2
-"""Of so many crops one is followed, and judged in a window: both are dear."""
+"""One of so many crops is followed, and judged in a window: both are dear."""
 SCALES = (0.5, 1.0, 2.0)
 """Crops are judged at one of these: ST-LPIPS sees little but an octave, and is easily deceived."""
 TINY = 1e-3

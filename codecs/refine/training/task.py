@@ -54,7 +54,7 @@ class DenoisingTask:
         return model
 
     def loss(self, model: nn.Module, crops: Tensor, late: bool) -> Tensor | dict[str, Tensor]:
-        """Of pictures at random qualities."""
+        """Loss of pictures at random qualities."""
         assert isinstance(model, ResidualModel)
         return self.regression(model, *self.pair(crops, random_quality(len(crops))))
 
@@ -83,7 +83,7 @@ class DenoisingTask:
         return {"validation_loss": round(sum(losses) / len(losses), 4)} | record
 
     def noise(self, like: Tensor, generator: torch.Generator | None = None) -> Tensor:
-        """Of unit variance, on the CPU."""
+        """Noise of unit variance, on the CPU."""
         if self.schedule or self.generator:
             return torch.randn(like.shape, generator=generator)
         count, colours, height, width = like.shape

@@ -29,7 +29,7 @@ from glassplate.codecs.restore.options import Task
 from glassplate.codecs.restore.weights import load
 
 GREY_SHARE = 0.1
-"""Of the crops are grey, and so is their noise: another thing than noise in three colours."""
+"""Share of the crops that are grey, with grey noise: another thing than noise in three colours."""
 MSE_FLOOR = 1e-5
 """50 dB: below it a crop is good enough."""
 SCALES = (2, 4)

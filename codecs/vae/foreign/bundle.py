@@ -38,7 +38,7 @@ _HALO_PIXELS = 128
 
 
 def metadata(kind: str, config: Mapping[str, Any]) -> dict[str, str]:
-    """Of a weight file. One entry only: safetensors writes several in any order."""
+    """Metadata of a weight file. One entry only: safetensors writes several in any order."""
     return {"vae": json.dumps({"kind": kind, "config": config}, sort_keys=True)}
 
 

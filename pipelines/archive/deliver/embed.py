@@ -44,7 +44,7 @@ _SIZES = {
     "bKGD": {"L": 2, "LA": 2, "RGB": 6, "RGBA": 6},
     "sBIT": {"L": 1, "LA": 2, "RGB": 3, "RGBA": 4, "P": 3},
 }
-"""Of chunks that depend on the mode; in others they have no meaning."""
+"""Bytes of chunks that depend on the mode; in others they have no meaning."""
 _PNG_HEADER = 33
 _JFIF, _JFIF_SIZE = slice(6, 11), 14
 

@@ -21,7 +21,7 @@ from glassplate.pipelines.errors import ShardDamagedError
 from glassplate.pipelines.storage.store import Store
 
 _MOST_ROWS = 1 << 20
-"""Of a file that is gone; more than any shard has."""
+"""Rows of a file that is gone; more than any shard has."""
 
 
 class ShardDoctor:

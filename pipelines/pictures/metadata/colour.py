@@ -17,7 +17,7 @@ _HDR_CHUNKS = ("mDCV", "mDCv", "cLLI", "cLLi")
 
 
 def is_srgb_code(primaries: int, transfer: int) -> bool:
-    """Of code points as in ITU-T H.273."""
+    """Whether code points are sRGB's, as in ITU-T H.273."""
     return primaries in (_SRGB_PRIMARIES, _UNSPECIFIED) and transfer in (
         _SRGB_TRANSFER,
         _UNSPECIFIED,

@@ -103,7 +103,7 @@ def _segments(data: bytes) -> Iterator[tuple[str, bytes]]:
 
 
 def _loss_of(kind: str, payload: bytes) -> Loss | None:
-    """Of what describes the bytes of this very file, or further pictures."""
+    """Loss of what describes the bytes of this very file, or further pictures."""
     if kind == "APP2" and payload.startswith(_MPF):
         return Loss("multi-picture", "an index of further pictures (MPF)")
     if kind == "APP2" and payload.startswith(_ISO_GAIN_MAP):
