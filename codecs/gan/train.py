@@ -13,7 +13,7 @@ from glassplate.codecs.training.callbacks import SILENT, Callbacks
 from glassplate.codecs.training.card import run_facts
 from glassplate.codecs.training.config import TrainConfig
 from glassplate.codecs.training.loop import train
-from glassplate.codecs.training.start import check_size
+from glassplate.codecs.training.start import start_weights
 
 _CARD = """# {name}
 
@@ -51,16 +51,13 @@ def train_gan(config: TrainConfig, callbacks: Callbacks = SILENT) -> Path:
 
 
 def _start(config: TrainConfig) -> Path | None:
-    """The weight file to start from. Raises WeightsError if it is unsound, or of another size."""
-    if config.start is None:
-        return None
-    if config.start == "shipped":
-        raise WeightsError("none are shipped", "Leave out --start, or name a file.", "codec gan")
-    path = config.start
-    if path.is_dir():
-        path = path / f"gan-{config.size}.safetensors"
-    check_size(load(path).generator.config, SIZES, config.size, path)
-    return path
+    def find(named: Path | None) -> Path:
+        if named is None:
+            fix = "Leave out --start, or name a file."
+            raise WeightsError("none are shipped", fix, "codec gan")
+        return named / f"gan-{config.size}.safetensors" if named.is_dir() else named
+
+    return start_weights(config, find, lambda path: load(path).generator.config, SIZES)
 
 
 def _card(

@@ -28,6 +28,7 @@ from glassplate.codecs.container.grid import Rect
 from glassplate.codecs.errors import ConfigError, OptionName
 from glassplate.codecs.layers.opponent import to_rgb
 from glassplate.codecs.layers.windows import STRIDE, Windows, blend
+from glassplate.codecs.progress import OnStep, unseen
 from glassplate.codecs.refine.ddim import sample_ddim
 from glassplate.codecs.refine.ddpm import sample_ddpm
 from glassplate.codecs.refine.decoders import DECODERS
@@ -37,9 +38,6 @@ from glassplate.codecs.refine.noise import PictureNoise, noise_of
 from glassplate.codecs.refine.options import RefineOptions
 from glassplate.codecs.refine.plain_decode import Plain
 from glassplate.codecs.refine.weights import find, load
-
-WindowCallback = Callable[[int, int], None]
-"""Called with (windows done, windows in all)."""
 
 
 @dataclass(frozen=True)
@@ -105,7 +103,7 @@ class Refiner:
         self,
         bitstream: bytes,
         region: Region | None = None,
-        progress: WindowCallback = lambda done, total: None,
+        progress: OnStep = unseen,
     ) -> Refined:
         """Decode and refine a picture, or a region of it. Strength 0 is the plain decode.
 

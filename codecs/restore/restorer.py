@@ -18,6 +18,7 @@ from torch import Tensor
 from glassplate.codecs.base import Device, Pixels, colour, has_alpha, resolve_device
 from glassplate.codecs.errors import TooManyPixelsError
 from glassplate.codecs.layers.windows import Windows, blend
+from glassplate.codecs.progress import OnStep, unseen
 from glassplate.codecs.restore.damage import Damage, find_damage
 from glassplate.codecs.restore.degradations import enlarge
 from glassplate.codecs.restore.options import RestoreOptions
@@ -29,9 +30,6 @@ MAX_PIXELS = 200_000_000
 NEIGHBOURHOOD = 33
 """Side of the square over which energies are compared, in pixels: its half lies within the context
 that windows have around them."""
-
-WindowCallback = Callable[[int, int], None]
-"""Called with (windows done, windows in all)."""
 
 
 class Restorer:
@@ -64,7 +62,7 @@ class Restorer:
     def restore(
         self,
         pixels: Pixels,
-        progress: WindowCallback = lambda done, total: None,
+        progress: OnStep = unseen,
         found: Damage | None = None,
     ) -> Pixels:
         """Restore a picture of any size and number of channels; alpha is enlarged, no more.

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from glassplate.codecs.progress import unseen
 from glassplate.flows.options.common import ArchiveArgument, JsonOption, NoProgress, output_of
 from glassplate.flows.terminal.live import live_count
 from glassplate.flows.terminal.wording import lines_of, record_of
@@ -50,7 +51,7 @@ def compact(
     output = output_of(context)
     shown = not (no_progress or output.as_json)
     with live_count(output.stderr, "merging shards", shown=shown) as show:
-        progress = (lambda done, total: show(done, total, "")) if show else None
+        progress = (lambda done, total: show(done, total, "")) if show else unseen
         result = compact_archive(Store(archive), keep_snapshots, progress)
     if output.as_json:
         output.record(record_of(result))

@@ -11,6 +11,7 @@ import typer
 
 from glassplate.codecs.errors import ConfigError, GlassplateError
 from glassplate.codecs.faults import said_of_file
+from glassplate.codecs.progress import unseen
 from glassplate.codecs.refine.options import RefineOptions
 from glassplate.flows.cli.refined_picture import refined, report_refined
 from glassplate.flows.options.common import (
@@ -250,7 +251,7 @@ def extract(
             format,
             lossy=lossy,
             bag=bagit,
-            progress=lambda done, total: show(done, total, "") if show else None,
+            progress=(lambda done, total: show(done, total, "")) if show else unseen,
         )
     _extracted(output, directory, result, time.monotonic() - started)
     for name, error in result.errors:
@@ -305,7 +306,7 @@ def verify(
     output, opened = output_of(context), open_archive(archive, snapshot)
     shown = not (no_progress or output.as_json)
     with live_count(output.stderr, "verifying shards", shown=shown) as show:
-        progress = (lambda done, total: show(done, total, "")) if show else None
+        progress = (lambda done, total: show(done, total, "")) if show else unseen
         report = check(opened, share, seconds, decode=decode, progress=progress)
     if output.as_json:
         output.record(record_of(opened, report))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
 from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import Any
@@ -11,6 +10,7 @@ from typing import Any
 from fsspec.core import url_to_fs
 from fsspec.implementations.local import LocalFileSystem
 
+from glassplate.codecs.progress import OnStep, unseen
 from glassplate.pipelines.archive.read.reader import Archive
 from glassplate.pipelines.archive.upkeep.verify import VerifyReport, verify_archive
 
@@ -21,7 +21,7 @@ def check(
     max_duration: float | None = None,
     *,
     decode: bool = False,
-    progress: Callable[[int, int], None] | None = None,
+    progress: OnStep = unseen,
 ) -> VerifyReport:
     """Verify a share of an archive, another one every day; see `verify_archive`."""
     today = datetime.now(UTC).date().toordinal()

@@ -12,7 +12,7 @@ from glassplate.codecs.training.callbacks import SILENT, Callbacks
 from glassplate.codecs.training.card import model_card
 from glassplate.codecs.training.config import TrainConfig
 from glassplate.codecs.training.loop import train
-from glassplate.codecs.training.start import check_size
+from glassplate.codecs.training.start import start_weights
 
 
 def train_autoencoder(config: TrainConfig, callbacks: Callbacks = SILENT) -> Path:
@@ -37,9 +37,9 @@ def train_autoencoder(config: TrainConfig, callbacks: Callbacks = SILENT) -> Pat
 
 
 def _start(config: TrainConfig) -> Path | None:
-    """The weight file to start from. Raises WeightsError if it is unsound, or of another size."""
-    if config.start is None:
-        return None
-    path = find(None if config.start == "shipped" else config.start, config.size)
-    check_size(load(path).network.model.config, SIZES, config.size, path)
-    return path
+    return start_weights(
+        config,
+        lambda named: find(named, config.size),
+        lambda path: load(path).network.model.config,
+        SIZES,
+    )

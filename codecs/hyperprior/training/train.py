@@ -13,13 +13,13 @@ from glassplate.codecs.hyperprior.training.calibrate import calibrate
 from glassplate.codecs.hyperprior.training.config import HyperpriorTrainConfig
 from glassplate.codecs.hyperprior.training.objective import SQUARED_ERRORS
 from glassplate.codecs.hyperprior.training.task import HyperpriorTask
-from glassplate.codecs.hyperprior.weights import INTEGERS, find, load, save
+from glassplate.codecs.hyperprior.weights import INTEGERS, Tune, find, load, save
 from glassplate.codecs.training.callbacks import SILENT, Callbacks
 from glassplate.codecs.training.card import model_card
 from glassplate.codecs.training.config import TrainConfig
 from glassplate.codecs.training.data import CropStore, open_crops
 from glassplate.codecs.training.loop import train
-from glassplate.codecs.training.start import check_size
+from glassplate.codecs.training.start import start_weights
 from glassplate.codecs.weight_file import HALF_FROM
 
 CALIBRATION_CROPS = 330
@@ -52,15 +52,14 @@ def train_hyperprior(config: TrainConfig, callbacks: Callbacks = SILENT) -> Path
 
 
 def _start(config: HyperpriorTrainConfig) -> Path | None:
-    """The weight file to start from. Raises WeightsError if it is unsound, or of another size."""
-    if config.start is None:
-        return None
-    if config.start == "shipped":
-        path = find(None, config.size, "psnr" if config.mix == SQUARED_ERRORS else "eye")
-    else:
-        path = find(config.start, config.size)
-    check_size(load(path).model.config, SIZES, config.size, path)
-    return path
+    """Shipped ones are those of the mix that is trained for."""
+    shipped: Tune = "psnr" if config.mix == SQUARED_ERRORS else "eye"
+    return start_weights(
+        config,
+        lambda named: find(named, config.size, "psnr" if named else shipped),
+        lambda path: load(path).model.config,
+        SIZES,
+    )
 
 
 def export(model: Hyperprior, store: CropStore, path: Path, size: int) -> str:

@@ -22,7 +22,7 @@ from glassplate.codecs.training.callbacks import SILENT, Callbacks
 from glassplate.codecs.training.card import run_facts
 from glassplate.codecs.training.config import TrainConfig
 from glassplate.codecs.training.loop import train
-from glassplate.codecs.training.start import check_size
+from glassplate.codecs.training.start import start_weights
 from glassplate.codecs.weight_file import SHIPPED
 
 _CARD = """# {name}
@@ -88,15 +88,14 @@ def train_refiner(config: TrainConfig, callbacks: Callbacks = SILENT) -> Path:
 
 
 def _start(config: RefinerTrainConfig, kind: Kind) -> Path | None:
-    """The weight file to start from. Raises WeightsError if it is unsound, or of another size."""
-    if config.start is None:
-        return None
-    folder = SHIPPED if config.start == "shipped" else config.start
-    path = folder / f"refiner-{kind}.safetensors" if folder.is_dir() else folder
-    if not path.is_file():
-        raise WeightsError("no such weights", "Leave out --start, or name others.", str(path))
-    check_size(load(path).model.net.config, SIZES, config.size, path)
-    return path
+    def find(named: Path | None) -> Path:
+        path = named or SHIPPED
+        path = path / f"refiner-{kind}.safetensors" if path.is_dir() else path
+        if not path.is_file():
+            raise WeightsError("no such weights", "Leave out --start, or name others.", str(path))
+        return path
+
+    return start_weights(config, find, lambda path: load(path).model.net.config, SIZES)
 
 
 def _named(start: Path | str) -> str:

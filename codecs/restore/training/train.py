@@ -16,7 +16,7 @@ from glassplate.codecs.training.callbacks import SILENT, Callbacks
 from glassplate.codecs.training.card import run_facts
 from glassplate.codecs.training.config import TrainConfig
 from glassplate.codecs.training.loop import train
-from glassplate.codecs.training.start import check_size
+from glassplate.codecs.training.start import start_weights
 
 _CARD = """# {name}
 
@@ -67,12 +67,12 @@ def train_restorer(config: TrainConfig, callbacks: Callbacks = SILENT) -> Path:
 
 
 def _start(config: RestorerTrainConfig) -> Path | None:
-    """The weight file to start from. Raises WeightsError if it is unsound, or of another size."""
-    if config.start is None:
-        return None
-    path = find(None if config.start == "shipped" else config.start, config.task)
-    check_size(load(path, config.task).model.config, SIZES, config.size, path)
-    return path
+    return start_weights(
+        config,
+        lambda named: find(named, config.task),
+        lambda path: load(path, config.task).model.config,
+        SIZES,
+    )
 
 
 def _card(

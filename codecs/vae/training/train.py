@@ -13,7 +13,7 @@ from glassplate.codecs.training.card import model_card
 from glassplate.codecs.training.config import TrainConfig
 from glassplate.codecs.training.data import open_crops
 from glassplate.codecs.training.loop import train
-from glassplate.codecs.training.start import check_size
+from glassplate.codecs.training.start import start_weights
 from glassplate.codecs.vae.model import SIZES, Vae
 from glassplate.codecs.vae.training.task import VaeTask
 from glassplate.codecs.vae.weights import find, load_vae, save
@@ -66,9 +66,6 @@ def normalise(model: Vae, crops: Tensor) -> None:
 
 
 def _start(config: TrainConfig) -> Path | None:
-    """The weight file to start from. Raises WeightsError if it is unsound, or of another size."""
-    if config.start is None:
-        return None
-    path = find(None if config.start == "shipped" else config.start, config.size)
-    check_size(load_vae(path).config, SIZES, config.size, path)
-    return path
+    return start_weights(
+        config, lambda named: find(named, config.size), lambda path: load_vae(path).config, SIZES
+    )

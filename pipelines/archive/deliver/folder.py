@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import os.path
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any
 
 from glassplate.codecs.errors import ConfigError, GlassplateError, OptionName
+from glassplate.codecs.progress import OnStep, unseen
 from glassplate.pipelines.archive.deliver.file import deliver, suffix_of_format
 from glassplate.pipelines.archive.deliver.journal import FOLDER, Entry, Journal, open_journal
 from glassplate.pipelines.archive.deliver.names import Names, own_suffix
@@ -55,7 +56,7 @@ def extract(
     *,
     lossy: bool = False,
     bag: bool = False,
-    progress: Callable[[int, int], None] = lambda done, total: None,
+    progress: OnStep = unseen,
 ) -> Extracted:
     """Write the newest version of every source that meets a condition below a directory.
 

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
 
 import fsspec
 
 from glassplate.codecs.errors import InputError, UnsupportedImageError
+from glassplate.codecs.progress import OnStep, unseen
 from glassplate.codecs.restore.degradations import as_image
 from glassplate.codecs.restore.restorer import MAX_PIXELS, Restorer
 from glassplate.pipelines.archive.labels.restored import RestoredPicture, restored
@@ -21,7 +21,7 @@ logger = logging.getLogger(__name__)
 def restore_file(
     url: str,
     restorer: Restorer,
-    progress: Callable[[int, int], None] = lambda done, total: None,
+    progress: OnStep = unseen,
 ) -> RestoredPicture:
     """Restore the picture in a file, a path or fsspec URL; upright, with its metadata.
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib.metadata
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,6 +10,7 @@ import numpy as np
 from PIL import Image
 
 from glassplate.codecs.errors import UnsupportedImageError
+from glassplate.codecs.progress import OnStep, unseen
 from glassplate.codecs.restore.degradations import as_image
 from glassplate.codecs.restore.restorer import Restorer
 from glassplate.pipelines.archive.labels.xmp import with_label
@@ -47,7 +47,7 @@ def restored(
     image: Image.Image,
     restorer: Restorer,
     label: str,
-    progress: Callable[[int, int], None] = lambda done, total: None,
+    progress: OnStep = unseen,
 ) -> RestoredPicture:
     """Restore a picture; its metadata stay. `label` names it in errors.
 

@@ -10,7 +10,7 @@ something up has not to wait for it.
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from hashlib import sha256
 from pathlib import Path, PurePosixPath
@@ -27,6 +27,7 @@ from glassplate.codecs.errors import (
     WeightsError,
 )
 from glassplate.codecs.memory import memory_errors
+from glassplate.codecs.progress import OnStep, unseen
 from glassplate.pipelines.archive.format.identity import check_archive
 from glassplate.pipelines.archive.format.manifest import Snapshot
 from glassplate.pipelines.archive.format.models import fetch_weights, read_spec
@@ -205,7 +206,7 @@ class Archive:
         key: str,
         options: RefineOptions,
         region: Region | None = None,
-        progress: Callable[[int, int], None] = lambda done, total: None,
+        progress: OnStep = unseen,
     ) -> RefinedPicture:
         """Decode a picture, and put detail into it that a model finds likely; labelled as such.
 
@@ -231,7 +232,7 @@ class Archive:
         key: str,
         options: RestoreOptions,
         region: Region | None = None,
-        progress: Callable[[int, int], None] = lambda done, total: None,
+        progress: OnStep = unseen,
     ) -> RestoredPicture:
         """Decode a picture, or a region; take noise out of it, or enlarge it; labelled as such.
 

@@ -8,11 +8,12 @@ of times. Rows keep their order, ids and bytes; older snapshots stay readable un
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from glassplate.codecs.errors import ConfigError
+from glassplate.codecs.progress import OnStep, unseen
 from glassplate.pipelines.archive.format.identity import check_archive
 from glassplate.pipelines.archive.format.manifest import Ledger, RunEntry, ShardEntry, Snapshot
 from glassplate.pipelines.archive.format.snapshots import current_snapshot, new_run_id
@@ -42,7 +43,7 @@ class Compaction:
 def compact_archive(
     store: Store,
     keep_snapshots: int | None = None,
-    progress: Callable[[int, int], None] | None = None,
+    progress: OnStep = unseen,
 ) -> Compaction:
     """Merge the small shards of the newest snapshot, and commit the result as the next one.
 
@@ -109,15 +110,14 @@ def _compact(
     base: Snapshot,
     spans: Sequence[range],
     started: datetime,
-    progress: Callable[[int, int], None] | None,
+    progress: OnStep,
 ) -> Snapshot:
     merged: dict[range, StagedShard] = {}
     wanted = [span for span in spans if len(span) > 1]
     try:
         for span in wanted:
             merged[span] = _merged(store, base.shards[span.start : span.stop])
-            if progress:
-                progress(len(merged), len(wanted))
+            progress(len(merged), len(wanted))
     except ArchiveError:
         check_base(store, base)  # shards may be missing because another compaction let them expire
         raise

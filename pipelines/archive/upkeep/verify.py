@@ -9,10 +9,11 @@ from __future__ import annotations
 import math
 import random
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from glassplate.codecs.errors import GlassplateError
+from glassplate.codecs.progress import OnStep, unseen
 from glassplate.pipelines.archive.format.identity import IDENTITY, Identity
 from glassplate.pipelines.archive.format.manifest import FileEntry
 from glassplate.pipelines.archive.format.rows import read_column
@@ -65,7 +66,7 @@ def verify_archive(
     max_duration: float | None = None,
     decode: bool = False,
     seed: int = 0,
-    progress: Callable[[int, int], None] | None = None,
+    progress: OnStep = unseen,
 ) -> VerifyReport:
     """Check the files of a snapshot; manifests, indexes and models always, shards as asked.
 
@@ -88,8 +89,7 @@ def verify_archive(
             break
         report.damages += _check_shard(archive, number, decode, report)
         report.shards += 1
-        if progress:
-            progress(report.shards, len(chosen))
+        progress(report.shards, len(chosen))
     if report.damages:
         check_not_forgotten(archive.store, archive.manifest)
     return report
