@@ -19,7 +19,7 @@ from glassplate.flows.terminal.exit_codes import ExitCode
 from glassplate.flows.terminal.interrupts import interrupts_wait
 from glassplate.flows.terminal.live import live_count, live_progress
 from glassplate.flows.terminal.output import Output, human_bytes, human_seconds, ratio
-from glassplate.flows.terminal.wording import are, counted, remarks
+from glassplate.flows.terminal.wording import are, counted, remarks, saved
 from glassplate.pipelines.compress.config import CompressConfig
 
 if TYPE_CHECKING:
@@ -98,6 +98,11 @@ def _compress_here(output: Output, config: CompressConfig, *, shown: bool) -> No
         result = run(config, progress)
     first, more = result.plan.base is None, remarks(result.plan)
     committed = result.snapshot is not None
+    if committed and any(way.codec == "auto" for way in config.ways):
+        from glassplate.pipelines import open_archive
+
+        if chosen := open_archive(config.archive).choices(result.plan.run_id):
+            more.append(saved(chosen))
     _finish(output, config, result.ledger, result.seconds, more, first=first, committed=committed)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -110,6 +111,17 @@ def test_a_source_that_is_not_there_is_a_usage_error(glassplate: Run, tmp_path: 
     error = json.loads(done.err)
     assert error["error"] == "bad-source"
     assert "nowhere" in error["subject"]
+
+
+def test_what_auto_chose_is_said(glassplate: Run, photo: Pixels, tmp_path: Path) -> None:
+    (tmp_path / "photos").mkdir()
+    for number in range(2):
+        tile = np.roll(photo, 40 * number, axis=1)[:96, :128]
+        Image.fromarray(tile).save(tmp_path / "photos" / f"{number}.png")
+    arguments = ("compress", tmp_path / "photos", tmp_path / "a", "--preset", "small")
+    said = glassplate(*arguments, "--workers", "1").err
+    assert re.search(r"auto chose \w+ for \d.*; about -?\d+\.\d % fewer bytes than \w+ alone", said)
+    assert "auto chose" not in glassplate(*arguments).err  # nothing is new
 
 
 def test_options_reach_the_codec(glassplate: Run, source: Path, tmp_path: Path) -> None:
