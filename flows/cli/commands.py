@@ -28,7 +28,6 @@ GROUPS = {
     },
     "Look": {
         "list": "query:list_pictures",
-        "ls": "query:list_pictures",
         "query": "query:query",
         "info": "query:info",
         "stats": "query:stats",
@@ -61,8 +60,9 @@ GROUPS = {
 own, and then its help is that of the function `about`."""
 
 COMMANDS = {name: target for group in GROUPS.values() for name, target in group.items()}
-FORMER = {"restore": "enhance:restore"}
-"""Commands that are not listed: they say what to type, and work for one release."""
+FORMER = {"restore": "enhance:restore", "ls": "query:list_pictures"}
+"""Commands that are not listed: one that says what to type, and works for one release; and `list`
+as people type it, too."""
 
 
 class LazyGroup(TyperGroup):

@@ -153,6 +153,7 @@ def cat(
     lossy: LossyOption = False,
     device: DeviceOption = "auto",
     snapshot: SnapshotOption = None,
+    as_json: JsonOption = False,
 ) -> None:
     """Write one picture to standard output: the file it was if that is stored, else its own format.
 
