@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -56,4 +57,9 @@ def said_of_file(error: Exception) -> str:
     """'a.png: is a directory' for what the system says, with numbers and quotes, of a file."""
     if isinstance(error, OSError) and error.strerror and error.filename:
         return f"{error.filename}: {error.strerror[:1].lower()}{error.strerror[1:]}"
-    return str(error)
+    return without_number(str(error))
+
+
+def without_number(text: str) -> str:
+    """What the system says, without the number of its error."""
+    return re.sub(r"\[Errno -?\d+\] ?", "", text)

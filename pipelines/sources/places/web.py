@@ -24,6 +24,7 @@ from importlib.metadata import version
 import httpx
 
 from glassplate.codecs.errors import UnreadableError, VanishedError
+from glassplate.codecs.faults import without_number
 from glassplate.pipelines.sources.places.refs import SourceRef, failed_ref, safe_name
 
 logger = logging.getLogger(__name__)
@@ -215,7 +216,7 @@ def _host(url: str) -> str:
 
 
 def _words(error: Exception) -> str:
-    return str(error).rstrip(".") or type(error).__name__
+    return without_number(str(error)).rstrip(".") or type(error).__name__
 
 
 @lru_cache(maxsize=1)
