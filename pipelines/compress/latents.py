@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
@@ -14,15 +15,28 @@ from PIL import Image
 from glassplate.codecs import CodecSpec, Pixels
 from glassplate.codecs.base import Latent, colour
 from glassplate.codecs.embedding import DIMENSIONS, embedding
-from glassplate.codecs.errors import GlassplateError
+from glassplate.codecs.errors import (
+    BitstreamError,
+    GlassplateError,
+    OutOfMemoryError,
+    TooManyPixelsError,
+    UnsupportedImageError,
+)
+from glassplate.codecs.memory import memory_errors
 from glassplate.pipelines.archive.format.schema import TROUBLES, BitstreamRow, LatentRow
 from glassplate.pipelines.archive.read.picture import from_file
 from glassplate.pipelines.archive.read.reader import open_archive
 from glassplate.pipelines.compress.changes.carried import Carried, carried_rows
 from glassplate.pipelines.compress.config import CompressConfig
 from glassplate.pipelines.compress.latents_model import latents_model
+from glassplate.pipelines.errors import ShardDamagedError
 from glassplate.pipelines.pictures.ingest import Picture
 from glassplate.pipelines.storage.store import Store
+
+logger = logging.getLogger(__name__)
+
+_NOT_SHOWN = (TooManyPixelsError, UnsupportedImageError)
+"""What says that a kept file has no pixels to make a latent of; all else may be another day."""
 
 
 @dataclass(frozen=True)
@@ -67,9 +81,14 @@ class Latents:
         pixels = original.picture.pixels
         if self._config.latents == "none" or (pixels is None and not self._model):
             return None
-        if pixels is None:
-            pixels = self._shown(original)
-        return self._row(original.image_id, pixels, own)
+        if pixels is not None:
+            return self._row(original.image_id, pixels, own)
+        try:
+            with memory_errors(original.image_id):
+                return self._row(original.image_id, self._shown(original), own)
+        except GlassplateError as error:  # the file is kept all the same; the next run tries again
+            logger.warning("no latent: %s", error)
+            return None
 
     def of_stored(self, carried: Sequence[Carried], store: Store) -> Iterator[LatentRow]:
         """Latents of pictures that are stored already, from what the archive gives back."""
@@ -79,10 +98,16 @@ class Latents:
         archive = open_archive(store.url, max_pixels=self._config.max_pixels)
         for row in carried_rows(store, wanted):
             image_id, pixels = row.image_id or "", None
-            if row.reason not in TROUBLES:  # one that killed a process is not opened again
-                with suppress(GlassplateError):
-                    pixels = _pixels(archive.get(image_id, lossy=True))
-            yield self._row(image_id, pixels, None)
+            try:
+                with memory_errors(image_id):
+                    if row.reason not in TROUBLES:  # what killed a process is not opened again
+                        with suppress(*_NOT_SHOWN):
+                            pixels = _pixels(archive.get(image_id, lossy=True))
+                    latent = self._row(image_id, pixels, None)
+            except (BitstreamError, ShardDamagedError, OutOfMemoryError) as error:
+                logger.warning("no latent: %s", error)  # the next run tries again
+                continue
+            yield latent
 
     def _row(self, image_id: str, pixels: Pixels | None, own: Latent | None) -> LatentRow:
         """pixels: None for what cannot be shown; the row says that the model was asked."""
@@ -112,13 +137,10 @@ class Latents:
         """A kept file as 8-bit pixels; None where it cannot be shown."""
         bare = BitstreamRow(original.image_id, b"")
         name = original.image_id
-        try:
-            picture = from_file(
-                original.data, bare, None, name, lossy=True, max_pixels=self._config.max_pixels
-            )
-        except GlassplateError:
-            return None
-        return _pixels(picture)
+        limit = self._config.max_pixels
+        with suppress(*_NOT_SHOWN):
+            return _pixels(from_file(original.data, bare, None, name, lossy=True, max_pixels=limit))
+        return None
 
 
 def _pixels(picture: Image.Image) -> Pixels:

@@ -15,12 +15,16 @@ import torch
 from PIL import Image
 
 from glassplate.codecs import load_decoder
+from glassplate.codecs.errors import OutOfMemoryError
 from glassplate.pipelines import open_archive
 from glassplate.pipelines.archive.deliver.dataset import export
+from glassplate.pipelines.archive.read.reader import Archive
 from glassplate.pipelines.archive.read.similar import similar
 from glassplate.pipelines.archive.upkeep.verify import verify_archive
 from glassplate.pipelines.compress.config import CompressConfig
-from glassplate.pipelines.compress.run import compress
+from glassplate.pipelines.compress.latents import Latents
+from glassplate.pipelines.compress.run import compress, plan_run
+from glassplate.pipelines.storage.store import Store
 
 DEEP = np.arange(96 * 64, dtype=np.uint16).reshape(64, 96) * 10
 
@@ -116,6 +120,26 @@ def test_what_reads_latents_reads_these(photos: Path, tmp_path: Path) -> None:
     assert sum(name.endswith(".npy") for name in members) == 3
     assert sum(name.endswith(".json") for name in members) == 4
     assert about["image_id"] in {row["image_id"] for row in archive.where().to_pylist()}
+
+
+def test_what_fails_for_a_while_is_tried_by_the_next_run(
+    photos: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A picture that cannot be shown gets a row that says so; one without memory gets none."""
+    compress(configure(photos))
+    config = configure(photos, latents="vae")
+    carried = [one for shard in plan_run(config).shards for one in shard.carried]
+    assert len(carried) == 4
+
+    def fails(self: Archive, key: str, **_: Any) -> None:
+        raise OutOfMemoryError("there is not enough memory", "", key)
+
+    store = Store(config.archive)
+    monkeypatch.setattr(Archive, "get", fails)
+    (damaged,) = Latents(config).of_stored(carried, store)
+    assert damaged.latent is None
+    monkeypatch.undo()
+    assert len(list(Latents(config).of_stored(carried, store))) == 4
 
 
 @pytest.mark.parametrize(("old", "new"), [(True, "embedding"), (False, "none")])
